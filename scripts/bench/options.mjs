@@ -1,0 +1,76 @@
+import { parseArgs } from 'node:util'
+import { TARGET_NAMES } from './targets.mjs'
+
+const HELP = `npm run bench -- [options]
+
+Parts (without any of them: --load and --connects)
+  --load             redis-benchmark, GET and SET, -P 1 and -P 16, against every target
+  --connects         short connections: connect, AUTH, GET, QUIT
+  --memory           resident memory per client
+  --lanes            upstream connections of many working clients
+  --all              all four
+
+  --targets a,b      of ${TARGET_NAMES.join(', ')}; those that are not installed are left out
+  --rounds N         7
+  --seconds S        the least time of a cell: 2
+  --requests N       requests of a cell instead, at both depths
+  --memory-clients N 8000
+  --lane-clients N   2000
+  --quick            a smoke run: 2 rounds, short cells, few clients; its numbers mean nothing
+  --json FILE        everything measured, every cell
+  --markdown         the tables as Markdown
+  --gate             exit code 1 when a bar of the product is missed`
+
+/** @throws Error when an option is unknown or its value is none */
+export function benchOptions(argv) {
+  const flag = { type: 'boolean' }
+  const value = { type: 'string' }
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      load: flag,
+      connects: flag,
+      memory: flag,
+      lanes: flag,
+      all: flag,
+      targets: value,
+      rounds: value,
+      seconds: value,
+      requests: value,
+      'memory-clients': value,
+      'lane-clients': value,
+      quick: flag,
+      json: value,
+      markdown: flag,
+      gate: flag,
+      help: flag,
+    },
+  })
+  if (values.help) return { help: HELP }
+  const number = (name, usual) => {
+    if (values[name] === undefined) return usual
+    const n = Number(values[name])
+    if (!(n > 0)) throw new Error(`--${name} must be a number above 0, not ${values[name]}`)
+    return n
+  }
+  const named = ['load', 'connects', 'memory', 'lanes'].filter((part) => values[part] || values.all)
+  const targets = values.targets?.split(',') ?? TARGET_NAMES
+  for (const name of targets) {
+    if (!TARGET_NAMES.includes(name)) throw new Error(`--targets: ${name} is none of ${TARGET_NAMES.join(', ')}`)
+  }
+  const quick = values.quick === true
+  return {
+    parts: new Set(named.length > 0 ? named : ['load', 'connects']),
+    targets,
+    rounds: Math.ceil(number('rounds', quick ? 2 : 7)),
+    seconds: number('seconds', quick ? 0.1 : 2),
+    requests: number('requests', undefined),
+    warmUp: quick ? 0.1 : 1,
+    memoryClients: number('memory-clients', quick ? 300 : 8000),
+    laneClients: number('lane-clients', quick ? 100 : 2000),
+    laneSeconds: quick ? 1 : 5,
+    json: values.json,
+    markdown: values.markdown === true,
+    gate: values.gate === true,
+  }
+}

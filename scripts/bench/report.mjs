@@ -1,0 +1,125 @@
+import { bars, ratios, summarizeConnects, summarizeLoad } from './summary.mjs'
+
+/** The result of a run as text: plain columns, or Markdown. CPU comes first, because throughput on shared cores is noise. */
+
+/**
+ * @param {object} result what bench.mjs gathered
+ * @param {boolean} markdown
+ */
+export function report(result, markdown) {
+  const out = [...heading(result, markdown)]
+  const add = (title, header, rows) => out.push(...table(title, header, rows, markdown))
+  const { load, connects, memory, lanes } = result
+  if (load !== undefined) {
+    const summary = summarizeLoad(load)
+    add('CPU µs per request, user + system: median [lowest to highest round]', CPU_HEADER, summary.map(cpuRow))
+    for (const pipeline of [1, 16]) {
+      const rows = ratios(load.filter((row) => row.pipeline === pipeline))
+      add(
+        `Ratios at -P ${pipeline}, GET and SET together: median of the rounds' ratios [lowest to highest]`,
+        RATIO_HEADER,
+        rows.map(ratioRow),
+      )
+    }
+    add('Throughput and latency: medians', SPEED_HEADER, summary.flatMap(speedRows))
+  }
+  if (connects !== undefined) {
+    add(
+      'Short connections (connect, AUTH, GET, QUIT): CPU µs per connection',
+      CONNECT_HEADER,
+      summarizeConnects(connects).map(connectRow),
+    )
+    add('Ratios of short connections', RATIO_HEADER, ratios(connects).map(ratioRow))
+  }
+  if (memory !== undefined) add('Resident memory', MEMORY_HEADER, memory.map(memoryRow))
+  if (lanes !== undefined) add('Upstream connections', LANES_HEADER, lanes.map(lanesRow))
+  const known = bars(result).filter((bar) => bar.value !== undefined)
+  if (known.length > 0) add('Bars', ['bar', 'at most', 'measured', 'met'], known.map(barRow))
+  return out.join('\n')
+}
+
+function heading({ machine, versions, commit, date, settings }, markdown) {
+  const versionList = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  const lines = [
+    `date      ${date}`,
+    `machine   ${machine.model}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, load before ${machine.loadBefore.toFixed(2)}`,
+    `versions  ${versionList.join(', ')}`,
+    `commit    ${commit}`,
+    `load      ${settings.connections} connections, ${settings.valueBytes}-byte values, ${settings.keys} existing keys, ` +
+      `${settings.rounds} rounds, ${settings.requests ?? `cells of ${settings.seconds} s`}${settings.requests ? ' requests a cell' : ''}`,
+  ]
+  return markdown ? ['```', ...lines, '```', ''] : [...lines, '']
+}
+
+function table(title, header, rows, markdown) {
+  if (rows.length === 0) return []
+  if (markdown) {
+    const line = (cells) => `| ${cells.join(' | ')} |`
+    return [
+      `**${title}**`,
+      '',
+      line(header),
+      line(header.map((_, i) => (i === 0 ? '---' : '---:'))),
+      ...rows.map(line),
+      '',
+    ]
+  }
+  const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column].length)))
+  const line = (cells) =>
+    `  ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('   ')}`
+  return [title, line(header), ...rows.map(line), '']
+}
+
+const CPU_HEADER = ['', 'proxy GET', 'proxy SET', 'proxy both', 'Redis GET', 'Redis SET', 'Redis both']
+function cpuRow({ pipeline, target, cells }) {
+  const of = (field) => [cells.get, cells.set, cells.both].map((cell) => range(cell[field]))
+  return [`-P ${pipeline} ${target}`, ...of('proxyCpu'), ...of('redisCpu')]
+}
+
+const SPEED_HEADER = ['', 'requests/s', 'p50 ms', 'p99 ms']
+function speedRows({ pipeline, target, cells }) {
+  return ['get', 'set'].map((command) => [
+    `-P ${pipeline} ${target} ${command.toUpperCase()}`,
+    Math.round(cells[command].throughput.median).toLocaleString('en-US'),
+    cells[command].p50.median.toFixed(3),
+    cells[command].p99.median.toFixed(3),
+  ])
+}
+
+const RATIO_HEADER = ['', 'ratio']
+function ratioRow({ name, a, b, ...value }) {
+  return [name === 'CPU of Redis' ? `${name} behind ${a} / ${b}` : `${name}, ${a} / ${b}`, range(value)]
+}
+
+const CONNECT_HEADER = ['', 'proxy', 'Redis', 'connections/s', 'p50 ms', 'p99 ms']
+function connectRow({ target, cells: { connect } }) {
+  return [
+    target,
+    range(connect.proxyCpu, 1),
+    range(connect.redisCpu, 1),
+    Math.round(connect.throughput.median).toLocaleString('en-US'),
+    connect.p50.median.toFixed(2),
+    connect.p99.median.toFixed(2),
+  ]
+}
+
+const MEMORY_HEADER = ['', 'clients', 'before MiB', 'busy MiB', 'settled MiB', 'KiB per client']
+function memoryRow({ target, clients, before, busy, after, perClient }) {
+  const mib = (bytes) => (bytes / 2 ** 20).toFixed(1)
+  return [target, String(clients), mib(before), mib(busy), mib(after), (perClient / 1024).toFixed(2)]
+}
+
+const LANES_HEADER = ['', 'clients', 'requests', 'upstream connections', 'of them']
+function lanesRow({ target, clients, exchanges, upstream, names }) {
+  const list = Object.entries(names).map(([name, count]) => `${count} ${name}`)
+  return [target, String(clients), String(exchanges), String(upstream), list.join(', ') || '-']
+}
+
+function barRow({ name, limit, value, met }) {
+  return [name, String(limit), Number.isInteger(value) ? String(value) : value.toFixed(2), met ? 'yes' : 'NO']
+}
+
+function range(value, digits = 2) {
+  if (value === undefined) return '-'
+  return `${value.median.toFixed(digits)} [${value.min.toFixed(digits)} to ${value.max.toFixed(digits)}]`
+}

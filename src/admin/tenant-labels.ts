@@ -1,0 +1,52 @@
+import type { StatsView, TenantView } from './view.ts'
+
+/** The label of all tenants beyond `metrics.tenants`. */
+export const OTHER = '_other'
+/** The label of clients that are not logged in. */
+export const NOBODY = '_none'
+
+/**
+ * The tenants as metrics show them: the first `most` by name, all others added up as one, so that the number of time
+ * series does not follow the number of tenants.
+ */
+export function labelled(tenants: readonly TenantView[], most: number): ReadonlyMap<string, StatsView> {
+  const result = new Map<string, StatsView>()
+  let named = 0
+  for (const { name, stats } of tenants) {
+    if (name === '') {
+      merge(result, NOBODY, stats)
+      continue
+    }
+    named++
+    merge(result, named <= most ? name : OTHER, stats)
+  }
+  return result
+}
+
+function merge(result: Map<string, StatsView>, label: string, stats: StatsView): void {
+  const before = result.get(label)
+  result.set(label, before === undefined ? stats : sum(before, stats))
+}
+
+function sum(a: StatsView, b: StatsView): StatsView {
+  return {
+    clients: a.clients + b.clients,
+    requests: sumArrays(a.requests, b.requests),
+    bytesIn: a.bytesIn + b.bytesIn,
+    bytesOut: a.bytesOut + b.bytesOut,
+    errors: sumMaps(a.errors, b.errors),
+    refusals: sumMaps(a.refusals, b.refusals),
+    latency: sumArrays(a.latency, b.latency),
+    latencySum: a.latencySum + b.latencySum,
+  }
+}
+
+function sumArrays(a: ArrayLike<number>, b: ArrayLike<number>): ArrayLike<number> {
+  return Array.from(a, (count, i) => count + b[i])
+}
+
+function sumMaps(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const result = new Map(a)
+  for (const [key, count] of b) result.set(key, (result.get(key) ?? 0) + count)
+  return result
+}

@@ -1,0 +1,78 @@
+/** What /metrics and the probes read. The process fills it with plain numbers at every scrape; nothing is kept. */
+export interface ProcessView {
+  /** Number of the configuration in use: 1 at start, one more with every reload. */
+  readonly generation: number
+  readonly draining: boolean
+  /** Client connections, logged in or not. */
+  readonly connections: number
+  /** In the order of the configuration; one named '' for clients that are not logged in. */
+  readonly tenants: readonly TenantView[]
+  readonly upstreams: readonly UpstreamView[]
+  /** Requests that wait behind earlier ones of their client which went another way. */
+  readonly barrier: number
+  readonly memory: MemoryView
+}
+
+/** Counters of one tenant since the start. */
+export interface TenantView {
+  readonly name: string
+  readonly stats: StatsView
+}
+
+export interface StatsView {
+  /** Logged-in clients now. */
+  readonly clients: number
+  /** By family, as FAMILIES in client/stats.ts. */
+  readonly requests: ArrayLike<number>
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** By error code. */
+  readonly errors: ReadonlyMap<string, number>
+  /** By reason. */
+  readonly refusals: ReadonlyMap<string, number>
+  /** Not cumulative, as LATENCY_BOUNDS in client/stats.ts and one more for what is slower. */
+  readonly latency: ArrayLike<number>
+  /** Milliseconds. */
+  readonly latencySum: number
+}
+
+export interface UpstreamView {
+  readonly name: string
+  readonly usable: boolean
+  /** Lost connections that were replaced. */
+  readonly reconnects: number
+  readonly node: NodeNumbers
+}
+
+/** As upstream/node.ts counts them. Times in milliseconds. */
+export interface NodeNumbers {
+  readonly connections: { readonly lane: number; readonly bulk: number; readonly pin: number; readonly connecting: number }
+  readonly places: { readonly sent: number; readonly scheduled: number; readonly abandoned: number; readonly held: number }
+  readonly bytes: { readonly sent: number; readonly held: number }
+  /** For how long the oldest held request has waited. */
+  readonly oldest: number
+  readonly pins: {
+    readonly idle: number
+    readonly blocked: number
+    readonly transaction: number
+    readonly waiting: number
+    readonly oldest: number
+  }
+}
+
+export interface MemoryView {
+  /** Bytes that clients hold: requests not answered, replies not read. */
+  readonly clients: number
+  /** `memory` of the configuration. */
+  readonly limit: number
+  /** Clients cut because the process was over its limit. */
+  readonly cuts: number
+}
+
+/** The process, as the admin server asks it. */
+export interface AdminSource {
+  ready(): { readonly ready: boolean; readonly reason: string }
+  view(): ProcessView
+  /** How many tenants have labels of their own now. */
+  tenantLabels(): number
+}

@@ -1,0 +1,101 @@
+import { Redis } from 'ioredis'
+import type { CommandTable } from '../commands/lookup.ts'
+import type { CommandSpec } from '../commands/spec.ts'
+import { buildTable } from '../commands/table.ts'
+import { formatAddress, readUpstreamUrl, type UpstreamUrl } from '../config/address.ts'
+import { EXIT, Failure, type Terminal, UsageError } from './terminal.ts'
+
+/** Milliseconds for connecting and for INFO. */
+const PATIENCE = 5000
+
+/** `keyward audit --upstream URL`: what a move of this Redis' clients to a tenant would mean for their commands. */
+export async function audit(text: string, terminal: Terminal): Promise<number> {
+  const url = readUpstreamUrl(text)
+  if (!('value' in url)) throw new UsageError(`--upstream: ${url.message}; ${url.cure}`)
+  const used = parseCommandStats(await readCommandStats(url.value))
+  const rows = judge(used, buildTable())
+  for (const line of table(rows)) terminal.out(`${line}\n`)
+  terminal.out(`\n${conclusion(rows)}\n`)
+  return EXIT.OK
+}
+
+async function readCommandStats(url: UpstreamUrl): Promise<string> {
+  const { address } = url
+  const redis = new Redis({
+    ...('path' in address ? { path: address.path } : { host: address.host, port: address.port }),
+    username: url.user,
+    password: url.password,
+    tls: url.tls ? {} : undefined,
+    lazyConnect: true,
+    connectTimeout: PATIENCE,
+    commandTimeout: PATIENCE,
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+  })
+  // connect() and info() reject with what went wrong; the event only repeats it.
+  let cause: Error | undefined
+  redis.on('error', (error: Error) => {
+    cause = error
+  })
+  try {
+    await redis.connect()
+    return await redis.info('commandstats')
+  } catch (error) {
+    const { message } = cause ?? (error as Error)
+    throw new Failure(`${formatAddress(address)}: ${message}`, 'check the url, and that its user may run INFO')
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** Calls by command, as `INFO commandstats` names it: "get", "client|list". */
+export function parseCommandStats(info: string): ReadonlyMap<string, number> {
+  const used = new Map<string, number>()
+  for (const line of info.split(/\r?\n/)) {
+    const match = /^cmdstat_(.+?):calls=(\d+)/.exec(line)
+    if (match !== null) used.set(match[1].toLowerCase(), Number(match[2]))
+  }
+  return used
+}
+
+export interface AuditRow {
+  readonly command: string
+  readonly calls: number
+  /** `some`: open, but not with all arguments. `pass`: for a pass-through tenant only. */
+  readonly tenant: 'yes' | 'some' | 'pass' | 'no'
+  readonly why: string
+}
+
+/** What a prefixed tenant could do with each command; the hindrances first, then by calls. */
+export function judge(used: ReadonlyMap<string, number>, table: CommandTable): readonly AuditRow[] {
+  const rows = [...used].map(([command, calls]) => ({ command, calls, ...verdict(table.byName(command)) }))
+  return rows.sort((a, b) => ORDER.indexOf(a.tenant) - ORDER.indexOf(b.tenant) || b.calls - a.calls)
+}
+
+const ORDER = ['no', 'pass', 'some', 'yes'] as const
+
+function verdict(spec: CommandSpec | undefined): Pick<AuditRow, 'tenant' | 'why'> {
+  if (spec === undefined) return { tenant: 'no', why: 'this version does not know it' }
+  if (spec.open === 'refused') return { tenant: 'no', why: spec.refusal }
+  if (spec.open === 'passthrough') return { tenant: 'pass', why: `${spec.refusal}; open for a tenant with prefix "" alone on its upstream` }
+  if (spec.quirk.refuses !== undefined) return { tenant: 'some', why: 'not with every argument; try keyward explain' }
+  return { tenant: 'yes', why: '' }
+}
+
+function table(rows: readonly AuditRow[]): readonly string[] {
+  if (rows.length === 0) return ['no command has been called']
+  const name = Math.max(7, ...rows.map((row) => row.command.length))
+  const calls = Math.max(5, ...rows.map((row) => String(row.calls).length))
+  const line = (a: string, b: string, c: string, d: string) => `${a.padEnd(name)}  ${b.padStart(calls)}  ${c.padEnd(6)}  ${d}`.trimEnd()
+  return [
+    line('command', 'calls', 'tenant', 'why'),
+    ...rows.map((row) => line(row.command.replace('|', ' '), String(row.calls), row.tenant, row.why)),
+  ]
+}
+
+function conclusion(rows: readonly AuditRow[]): string {
+  const count = (verdicts: readonly AuditRow['tenant'][]) => rows.filter((row) => verdicts.includes(row.tenant)).length
+  const open = count(['yes', 'some'])
+  return `${open} of ${rows.length} commands in use are open for a tenant, ${count(['pass'])} for a pass-through tenant only, ${count(['no'])} not. Calls count since the server started or since CONFIG RESETSTAT; those of operators, replicas and scripts are among them.`
+}

@@ -1,0 +1,44 @@
+import { buildTable } from '../commands/table.ts'
+import type { Config } from '../config/config.ts'
+import { configFromFlags } from '../config/flags.ts'
+import { loadConfig } from '../config/load.ts'
+import type { Tenant } from '../session/tenant.ts'
+import { explanation } from './explanation.ts'
+import { EXIT, type Terminal, UsageError } from './terminal.ts'
+
+export interface ExplainOptions {
+  readonly config?: string
+  readonly tenant?: string
+  readonly user: string
+}
+
+/** `keyward explain COMMAND ARG…`. Needs no upstream; without a configuration it takes a tenant with default settings. */
+export function explain(words: readonly string[], options: ExplainOptions, terminal: Terminal): number {
+  const file = options.config ?? (terminal.env.KEYWARD_CONFIG || undefined)
+  const config = file === undefined ? imagined(options.tenant) : loadConfig(file, terminal.env)
+  const tenant = chosen(config, options.tenant)
+  if (file !== undefined && !tenant.users.has(options.user)) {
+    throw new UsageError(`tenant ${tenant.name} has no user ${options.user}; it has ${[...tenant.users.keys()].join(', ')}`)
+  }
+  const bulk = config.upstreams.get(tenant.upstream)?.bulk ?? Number.POSITIVE_INFINITY
+  const lines = explanation(buildTable(), tenant, bulk, words.map((word) => Buffer.from(word)))
+  const width = Math.max(...lines.map(([label]) => label.length))
+  for (const [label, text] of lines) terminal.out(`${label.padEnd(width)}  ${text}\n`)
+  return EXIT.OK
+}
+
+/** A configuration with one tenant; nothing of its upstream is used. */
+function imagined(tenant = 'tenant'): Config {
+  return configFromFlags({ tenant, listen: '127.0.0.1:6380', upstream: 'redis://127.0.0.1:6379' }, {})
+}
+
+function chosen(config: Config, name: string | undefined): Tenant {
+  const known = [...config.tenants.keys()].join(', ')
+  if (name === undefined) {
+    if (config.tenants.size > 1) throw new UsageError(`which tenant? give --tenant, one of ${known}`)
+    return [...config.tenants.values()][0]
+  }
+  const tenant = config.tenants.get(name)
+  if (tenant === undefined) throw new UsageError(`there is no tenant ${name}; there are ${known}`)
+  return tenant
+}

@@ -1,0 +1,137 @@
+import { ArgView } from '../commands/arg-view.ts'
+import { findKeys } from '../commands/keys.ts'
+import type { CommandTable } from '../commands/lookup.ts'
+import { unknownCommand, unknownSubcommand, wrongArity } from '../commands/refusal.ts'
+import { type CommandSpec, FLAG, KeyList } from '../commands/spec.ts'
+import { formatSize } from '../config/units.ts'
+import { rewriteRequest } from '../keyspace/rewrite-request.ts'
+import { Slab } from '../lib/slab.ts'
+import { encodeRequest } from '../resp/request-encoder.ts'
+import { RequestReader } from '../resp/request-reader.ts'
+import { keyPrefix, type Tenant } from '../session/tenant.ts'
+
+type Line = readonly [label: string, text: string]
+
+interface Request {
+  readonly buf: Buffer
+  readonly args: Int32Array
+  readonly view: ArgView
+}
+
+/**
+ * What becomes of a request of this tenant outside a transaction, in the order in which the proxy decides it. Uses the
+ * same table, key search and rewriting as the data path.
+ */
+export function explanation(table: CommandTable, tenant: Tenant, bulk: number, words: readonly Buffer[]): readonly Line[] {
+  const request = parse(encodeRequest(words))
+  const { buf, args, view } = request
+  const prefix = keyPrefix(tenant, 0)
+  const lines: Line[] = []
+  const about = tenant.databases === undefined ? '' : ' (database 0)'
+  const refused = (why: string, reply: string): readonly Line[] => [
+    ...lines,
+    ['refused', why],
+    ['reply', `-${reply.replace(/[\r\n]/g, ' ')}`],
+  ]
+  const container = table.find(buf, args[0], args[1])
+  let spec = container
+  if (container?.subcommands !== undefined && view.length > 1) spec = table.findSub(container, buf, args[2], args[3])
+  if (spec !== undefined) lines.push(['command', describe(spec)])
+  lines.push(['tenant', `${tenant.name}: prefix ${quote(prefix)}${about}, upstream ${tenant.upstream}`])
+  if (container === undefined) return refused('there is no such command', unknownCommand(view))
+  if (spec === undefined || !isOpen(spec, tenant)) {
+    const why = spec === undefined ? `${container.name.toUpperCase()} has no such subcommand` : spec.refusal
+    const nested = spec !== container && isOpen(container, tenant)
+    return refused(why, nested ? unknownSubcommand(view, container) : unknownCommand(view))
+  }
+  if (spec.arity > 0 ? view.length !== spec.arity : view.length < -spec.arity) {
+    const takes = spec.arity > 0 ? `exactly ${spec.arity - 1}` : `at least ${-spec.arity - 1}`
+    return refused(`it takes ${takes} arguments, not ${view.length - 1}`, wrongArity(spec))
+  }
+  const reason = prefix.length > 0 ? spec.quirk.refuses?.(view) : undefined
+  if (reason !== undefined) return refused(reason, unknownCommand(view))
+  if (spec.route === 'local') return [...lines, ['route', 'local: Keyward answers it, nothing is sent upstream']]
+  if (spec.quirk.forward !== undefined) {
+    return [...lines, ['route', `${lane(buf.length, bulk)}; with arguments of Keyward's own, which ask for what a tenant may see`]]
+  }
+  const keys = new KeyList()
+  findKeys(spec, view, keys)
+  lines.push(...keyLines(keys, request, prefix))
+  const slab = new Slab()
+  const start = rewriteRequest(slab, buf, 0, buf.length, args, keys, prefix)
+  const sent = parse(Buffer.from(slab.bytes.subarray(start, slab.used)))
+  const text = Array.from({ length: sent.view.length }, (_, i) => quote(sent.view.bytes(i))).join(' ')
+  lines.push(['sent', spec.route === 'wait' ? `PING, then ${text}` : text])
+  lines.push(['route', route(spec, view, buf.length, bulk)])
+  if (spec.quirk.reply !== undefined && prefix.length > 0) lines.push(['reply', 'keys in it lose the prefix'])
+  return lines
+}
+
+/** Reads one request the way the proxy does. */
+function parse(bytes: Buffer): Request {
+  let request: Request | undefined
+  const reader = new RequestReader({ bulk: bytes.length, buffer: bytes.length })
+  reader.authenticated = true
+  reader.feed(bytes, 0, bytes.length, {
+    onRequest(buf, start, end, argc, args) {
+      const own = Int32Array.from(args.subarray(0, 2 * argc), (offset) => offset - start)
+      const copy = Buffer.from(buf.subarray(start, end))
+      request = { buf: copy, args: own, view: new ArgView().set(copy, argc, own) }
+    },
+    onProtocolError: () => undefined,
+    onRequestLimit: () => undefined,
+  })
+  if (request === undefined) throw new Error('the request cannot be read back')
+  return request
+}
+
+function isOpen(spec: CommandSpec, tenant: Tenant): boolean {
+  return spec.open === 'tenant' || (spec.open === 'passthrough' && tenant.prefix === '')
+}
+
+function describe(spec: CommandSpec): string {
+  const kind = (spec.flags & FLAG.WRITE) !== 0 ? 'writes' : (spec.flags & FLAG.READONLY) !== 0 ? 'reads' : ''
+  const words = [kind, ...spec.categories.map((category) => `@${category}`)].filter((word) => word !== '')
+  return `${spec.name.replace('|', ' ').toUpperCase()}  ${words.join(' ')}`
+}
+
+function keyLines(keys: KeyList, { view }: Request, prefix: Buffer): readonly Line[] {
+  if (keys.count === 0) return [['keys', 'none']]
+  const lines: Line[] = []
+  for (let i = 0; i < keys.count; i++) {
+    const key = view.bytes(keys.at[i])
+    const becomes = prefix.length === 0 ? 'as it is' : `becomes ${quote(Buffer.concat([prefix, key]))}`
+    lines.push([i === 0 ? 'keys' : '', `argument ${keys.at[i]}: ${quote(key)} ${becomes}`])
+  }
+  return lines
+}
+
+function route(spec: CommandSpec, view: ArgView, length: number, bulk: number): string {
+  switch (spec.route) {
+    case 'transaction':
+      return 'pin: a dedicated connection, until the transaction is over'
+    case 'wait':
+      return 'pin: a dedicated connection, after all earlier requests of the client were answered'
+    case 'blocking': {
+      const time = spec.quirk.blocks?.(view)
+      if (time === undefined) return `${lane(length, bulk)}: with these arguments it does not block`
+      return `pin: a dedicated connection, ${time === 0 ? 'for as long as it blocks' : `for at most ${time} ms`}`
+    }
+    default:
+      return lane(length, bulk)
+  }
+}
+
+function lane(length: number, bulk: number): string {
+  if (length > bulk) return `bulk lane: a shared connection for what is over ${formatSize(bulk)}`
+  return 'lane: a shared connection'
+}
+
+/** Bytes as redis-cli would take them: in quotes where needed, unprintable ones as \xNN. */
+function quote(bytes: Buffer): string {
+  const text = bytes.toString('utf8')
+  const clean = Buffer.from(text).equals(bytes) ? text : bytes.toString('latin1')
+  if (/^[!#-&(-[\]-~]+$/.test(clean)) return clean
+  const escaped = clean.replace(/[\\"]/g, '\\$&').replace(/[\0-\x1f\x7f-\x9f]/g, (one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return `"${escaped}"`
+}

@@ -1,0 +1,356 @@
+import type { Socket } from 'node:net'
+import type { Exchange, Via } from '../commands/exchange.ts'
+import type { CommandSpec } from '../commands/spec.ts'
+import { ERROR_BYTES, type ErrorCode } from '../errors.ts'
+import type { Flushable } from '../lib/turn.ts'
+import { Wire, type WireOwner } from '../lib/wire.ts'
+import { RequestReader } from '../resp/request-reader.ts'
+import type { RequestSink } from '../resp/types.ts'
+import type { Authenticator, Session } from '../session/session.ts'
+import type { Tenant } from '../session/tenant.ts'
+import type { Connection } from '../upstream/connection.ts'
+import type { Node } from '../upstream/node.ts'
+import type { DispatchClient } from './dispatch-client.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { ClientEnv } from './env.ts'
+import type { MemoryHolder } from './memory.ts'
+import { reviseReply } from './revise-reply.ts'
+import { ReplyQueue } from './reply-queue.ts'
+import { Router } from './router.ts'
+import type { Stats } from './stats.ts'
+import type { StoredArgs, Transaction } from './transaction.ts'
+
+/** Unanswered requests of one client, in bytes, from which it is not read for a while. */
+const READ_AHEAD = 1024 * 1024
+
+/**
+ * One client: bytes in, requests to the dispatcher, replies out in request order, one write per turn. The main loop
+ * is onBytes -> RequestReader -> onRequest -> Dispatcher -> Router; replies come back through pop/emit/deliver.
+ */
+export class ClientConnection implements DispatchClient, WireOwner, Flushable, RequestSink, MemoryHolder {
+  readonly session: Session
+  readonly replies = new ReplyQueue()
+  readonly router: Router
+  transaction: Transaction | undefined = undefined
+  dirty = false
+  pending = 0
+  via: Via | undefined = undefined
+  gone = false
+  tenantIndex = -1
+  stats: Stats
+  charged = 0
+  requestBytes = 0
+  pinClean = true
+  /** Set once no more requests are taken: after QUIT, a protocol error, the client's FIN, or while draining. */
+  private ending = false
+  private readonly env: ClientEnv
+  private readonly dispatcher: Dispatcher
+  private readonly reader: RequestReader
+  private readonly wire: Wire
+  /** While not undefined, requests are kept here: what the next one means depends on a reply that is under way. */
+  private stalled: Buffer[] | undefined = undefined
+  private unstalling = false
+  node: Node | undefined = undefined
+
+  constructor(socket: Socket, session: Session, dispatcher: Dispatcher) {
+    this.session = session
+    this.dispatcher = dispatcher
+    this.env = dispatcher.env
+    this.reader = new RequestReader(this.env.limits)
+    this.router = new Router(this)
+    this.stats = this.env.stats(undefined)
+    this.stats.connections++
+    this.wire = new Wire(socket, this)
+    if (session.tenant !== undefined) this.entered()
+  }
+
+  get protocol(): 2 | 3 {
+    return this.session.protocol
+  }
+
+  get transactional(): boolean {
+    return this.transaction?.active === true
+  }
+
+  /** Nothing of this client is under way. */
+  get idle(): boolean {
+    return this.replies.empty && this.pending === 0 && this.router.waiting === 0 && this.reader.pendingBytes === 0
+  }
+
+  /** The session logged in (or RESET logged it out): limits, counters and database follow the tenant. */
+  entered(): void {
+    const tenant = this.session.tenant
+    this.stats.clients -= this.tenantIndex >= 0 ? 1 : 0
+    this.stats = this.env.stats(tenant)
+    this.tenantIndex = tenant === undefined ? -1 : tenant.index
+    if (tenant !== undefined) this.stats.clients++
+    this.node = tenant === undefined ? undefined : this.env.node(tenant)
+    this.reader.authenticated = tenant !== undefined
+  }
+
+  /** A client that is somebody before any AUTH: there may be no room for it. */
+  welcome(): void {
+    if (this.session.tenant === undefined || this.env.enter(this, this.session.tenant)) return
+    this.stats.error('MAXCLIENTS')
+    this.say(ERROR_BYTES.MAXCLIENTS)
+    this.closeWhenAnswered()
+  }
+
+  /** The configuration was replaced. Redis, too, closes the connections of users that are gone, and keeps the others. */
+  reconfigure(tenants: ReadonlyMap<string, Tenant>, authenticator: Authenticator): void {
+    const { session } = this
+    session.authenticator = authenticator
+    if (session.tenant === undefined) return
+    const tenant = tenants.get(session.tenant.name)
+    if (tenant === undefined || !tenant.users.has(session.user)) {
+      this.cut()
+      return
+    }
+    session.tenant = tenant
+    this.node = this.env.node(tenant)
+  }
+
+  // Bytes in.
+
+  onBytes(buf: Buffer, start: number, end: number): void {
+    this.session.lastActive = this.env.clock.tick()
+    this.stats.bytesIn += end - start
+    try {
+      this.reader.feed(buf, start, end, this)
+    } catch (error) {
+      // A bug of ours costs this client its connection, not the others theirs.
+      this.env.fault(error)
+      this.cut()
+      return
+    }
+    if (this.requestBytes > READ_AHEAD && !this.router.blocked) this.wire.pause()
+    this.recharge()
+  }
+
+  onRequest(buf: Buffer, start: number, end: number, argc: number, args: Int32Array): void {
+    if (this.stalled !== undefined) {
+      this.stalled.push(Buffer.from(buf.subarray(start, end)))
+      this.requestBytes += end - start
+      return
+    }
+    this.dispatcher.request(this, buf, start, end, argc, args)
+  }
+
+  get ownsBuffer(): boolean {
+    return this.reader.owned
+  }
+
+  onProtocolError(text: string): void {
+    this.stats.error('PROTOCOL')
+    this.say(Buffer.from(`-${text}\r\n`, 'latin1'))
+    this.closeWhenAnswered()
+  }
+
+  onRequestLimit(): void {
+    this.stats.error('REQUESTLIMIT')
+    this.cut()
+  }
+
+  get quiet(): boolean {
+    return this.pending === 0 && this.router.waiting === 0
+  }
+
+  stall(again?: Buffer): void {
+    this.stalled = again === undefined ? [] : [Buffer.from(again)]
+    if (again !== undefined) this.requestBytes += again.length
+  }
+
+  private unstall(): void {
+    const frames = this.stalled
+    if (frames === undefined || this.unstalling) return
+    this.stalled = undefined
+    this.unstalling = true
+    const reader = new RequestReader(this.env.limits)
+    reader.authenticated = true
+    for (const frame of frames) {
+      this.requestBytes -= frame.length
+      // May stall again; what follows is then kept anew, in the same order.
+      reader.feed(frame, 0, frame.length, this)
+    }
+    this.unstalling = false
+    if (this.stalled !== undefined && this.quiet) setImmediate(() => this.settled())
+  }
+
+  // Replies out.
+
+  pop(x: Exchange): boolean {
+    if (!this.replies.pop(x)) return false
+    this.requestBytes -= x.size
+    this.stats.observe(this.env.clock.now - x.receivedAt)
+    return true
+  }
+
+  emit(buf: Buffer, start: number, end: number, stable: boolean): void {
+    if (this.gone) return
+    const bytes = buf.subarray(start, end)
+    this.replies.add(stable ? bytes : Buffer.from(bytes))
+    this.wake()
+    if (this.replies.outBytes > FLUSH_AT) this.flush()
+  }
+
+  deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): void {
+    this.requestBytes -= x.size
+    this.stats.observe(this.env.clock.now - x.receivedAt)
+    if (this.gone) return
+    let bytes: Buffer
+    try {
+      bytes = reviseReply(this, x, type, buf, start, end)
+    } catch {
+      this.stats.error('BADUPSTREAM')
+      bytes = ERROR_BYTES.BADUPSTREAM
+    }
+    this.replies.answer(x, stable || bytes.buffer !== buf.buffer ? bytes : Buffer.from(bytes))
+    this.wake()
+  }
+
+  fail(x: Exchange, code: ErrorCode): void {
+    this.requestBytes -= x.size
+    this.stats.error(code)
+    if (this.gone) return
+    if (x.streaming) {
+      this.cut()
+      return
+    }
+    if (x.inTransaction) this.transactionFailed()
+    const bytes = ERROR_BYTES[code]
+    this.replies.answer(x, bytes)
+    this.wake()
+  }
+
+  /** What the transaction's connection will make of x is not known: it must neither commit nor be used again. */
+  private transactionFailed(): void {
+    this.pinClean = false
+    if (this.transaction?.multi) this.transaction.dirty = true
+  }
+
+  say(bytes: Buffer): void {
+    if (this.replies.empty) this.replies.add(bytes)
+    else this.replies.open(this.dispatcher.answered(this, bytes))
+    this.wake()
+  }
+
+  answerMember(spec: CommandSpec, args: StoredArgs): Buffer {
+    return this.dispatcher.answerMember(this, spec, args)
+  }
+
+  private wake(): void {
+    if (!this.dirty) this.env.turn.add(this)
+  }
+
+  settled(): void {
+    if (this.gone) return
+    if (this.pending === 0) {
+      this.router.resume()
+      if (this.stalled !== undefined && this.quiet) this.unstall()
+    }
+    this.replies.advance()
+    if (this.requestBytes <= READ_AHEAD / 2) this.wire.resume()
+    if (this.ending) this.wake()
+  }
+
+  flush(): void {
+    this.dirty = false
+    if (this.gone) return
+    this.replies.advance()
+    const bytes = this.replies.outBytes
+    if (bytes > 0) {
+      this.stats.bytesOut += bytes
+      this.wire.write(this.replies.take())
+    }
+    const limit = this.session.tenant?.buffers.output ?? FLUSH_AT
+    if (this.wire.queued + this.replies.earlyBytes > limit) {
+      this.stats.error('OUTPUTLIMIT')
+      this.cut()
+      return
+    }
+    this.recharge()
+    if (this.ending && this.idle) this.wire.end()
+  }
+
+  onDrain(): void {
+    this.recharge()
+  }
+
+  private recharge(): void {
+    if (this.gone) return
+    const bytes =
+      this.reader.pendingBytes + this.requestBytes + this.replies.earlyBytes + this.replies.outBytes + this.wire.queued +
+      (this.transaction?.bytes ?? 0)
+    if (bytes === this.charged) return
+    const before = this.charged
+    this.charged = bytes
+    this.env.memory.charge(this, before, bytes)
+  }
+
+  // Pins.
+
+  pinReady(via: Via): void {
+    this.router.pinReady(via as Connection)
+  }
+
+  pinRefused(code: ErrorCode): void {
+    this.router.pinRefused(code)
+  }
+
+  pinLost(): void {
+    this.router.pinLost()
+    if (this.transaction?.active) this.transaction.lost = true
+  }
+
+  requeue(x: Exchange): void {
+    this.router.requeue(x)
+  }
+
+  // The end.
+
+  /** Answers what is under way, then closes. */
+  closeWhenAnswered(): void {
+    this.ending = true
+    this.reader.stop()
+    this.wake()
+  }
+
+  /** FIN. Redis closes at once; what it had read is executed, so that is waited for, unless it would wait too. */
+  onEnd(): void {
+    if (this.router.blocked || this.router.held) this.cut()
+    else this.closeWhenAnswered()
+  }
+
+  /** While draining: closes when nothing is under way, blocked commands too once `impatient`. */
+  drain(impatient: boolean): void {
+    if (impatient && this.router.blocked) this.cut()
+    else if (this.idle && !this.transactional) this.closeWhenAnswered()
+  }
+
+  /** Closes now. */
+  cut(): void {
+    this.wire.reset()
+    this.leave()
+  }
+
+  onClosed(): void {
+    this.leave()
+  }
+
+  private leave(): void {
+    if (this.gone) return
+    this.gone = true
+    this.reader.stop()
+    this.stalled = undefined
+    this.replies.take()
+    this.router.leave()
+    if (this.charged > 0) this.env.memory.charge(this, this.charged, 0)
+    this.charged = 0
+    this.stats.connections--
+    if (this.tenantIndex >= 0) this.stats.clients--
+    this.env.left(this)
+  }
+}
+
+/** Output that is written at once instead of at the end of the turn. */
+const FLUSH_AT = 256 * 1024

@@ -1,0 +1,40 @@
+import type { ExchangeClient } from '../commands/exchange.ts'
+import type { CommandSpec } from '../commands/spec.ts'
+import type { Session } from '../session/session.ts'
+import type { Node } from '../upstream/node.ts'
+import type { ReplyQueue } from './reply-queue.ts'
+import type { Router } from './router.ts'
+import type { Stats } from './stats.ts'
+import type { StoredArgs, Transaction } from './transaction.ts'
+
+/** A client, as those who handle its requests and replies need it. connection.ts implements it. */
+export interface DispatchClient extends ExchangeClient {
+  readonly session: Session
+  readonly stats: Stats
+  readonly replies: ReplyQueue
+  readonly router: Router
+  /** The tenant's upstream; undefined before login. */
+  readonly node: Node | undefined
+  readonly protocol: 2 | 3
+  /** Made at the first MULTI or WATCH. */
+  transaction: Transaction | undefined
+  readonly transactional: boolean
+  /** The last end of a transaction left its connection without state. */
+  pinClean: boolean
+  /** Bytes of requests that are not answered. */
+  requestBytes: number
+  /** No request of this client is under way upstream. */
+  readonly quiet: boolean
+  /** During onRequest: the buffer may be kept. */
+  readonly ownsBuffer: boolean
+  /** Keeps `again` (a whole request, or nothing) and all further requests until the client is quiet. */
+  stall(again?: Buffer): void
+  /** One of Keyward's own replies, at the place of the newest request. */
+  say(bytes: Buffer): void
+  /** Keyward's own reply to a member of a transaction, made when EXEC was executed. */
+  answerMember(spec: CommandSpec, args: StoredArgs): Buffer
+  /** The session's tenant changed. */
+  entered(): void
+  closeWhenAnswered(): void
+  cut(): void
+}

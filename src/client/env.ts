@@ -1,0 +1,35 @@
+import type { CommandTable } from '../commands/lookup.ts'
+import type { ServerView } from '../commands/server-view.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Turn } from '../lib/turn.ts'
+import type { ReplyWriter } from '../resp/reply-writer.ts'
+import type { RequestLimits } from '../resp/types.ts'
+import type { Tenant } from '../session/tenant.ts'
+import type { Node } from '../upstream/node.ts'
+import type { DispatchClient } from './dispatch-client.ts'
+import type { Memory } from './memory.ts'
+import type { RefusalLog } from './refusal-log.ts'
+import type { Stats } from './stats.ts'
+
+/** What all clients of a process share; proxy.ts fills it. */
+export interface ClientEnv {
+  readonly turn: Turn
+  readonly clock: Clock
+  readonly table: CommandTable
+  /** By spec.index: the family for metrics. */
+  readonly families: Uint8Array
+  readonly server: ServerView
+  /** Local answers are written here; used and emptied within one request. */
+  readonly writer: ReplyWriter
+  readonly limits: RequestLimits
+  readonly memory: Memory
+  readonly refusals: RefusalLog
+  readonly draining: boolean
+  node(tenant: Tenant): Node
+  stats(tenant: Tenant | undefined): Stats
+  /** A client logged in to `tenant`; false: maxClients is reached. */
+  enter(client: DispatchClient, tenant: Tenant): boolean
+  left(client: DispatchClient): void
+  /** A bug: it is logged and counted, and the process goes on. */
+  fault(error: unknown): void
+}

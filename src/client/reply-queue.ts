@@ -1,0 +1,77 @@
+import type { Exchange } from '../commands/exchange.ts'
+
+/**
+ * The replies of one client, in the order of its requests, whatever answered them:
+ *
+ *     first -> x -> x -> x -> last        slots, oldest first; a reply that came early waits in its slot
+ *     out: [ bytes, bytes, … ]            what is ready, written once per turn
+ */
+export class ReplyQueue {
+  first: Exchange | undefined = undefined
+  last: Exchange | undefined = undefined
+  /** Ready to be written, in order. */
+  out: Buffer[] = NOTHING
+  outBytes = 0
+  /** Bytes of replies that wait in slots for earlier ones. */
+  earlyBytes = 0
+
+  get empty(): boolean {
+    return this.first === undefined
+  }
+
+  /** Opens the slot of x, the newest request. */
+  open(x: Exchange): void {
+    if (this.last === undefined) this.first = x
+    else this.last.later = x
+    this.last = x
+  }
+
+  /** Takes the slot of x away if it is the oldest; the caller then adds its reply. */
+  pop(x: Exchange): boolean {
+    if (this.first !== x) return false
+    this.first = x.later
+    if (this.first === undefined) this.last = undefined
+    x.later = undefined
+    return true
+  }
+
+  add(bytes: Buffer): void {
+    if (this.out === NOTHING) this.out = [bytes]
+    else this.out.push(bytes)
+    this.outBytes += bytes.length
+  }
+
+  /** The whole reply to x, at its place. */
+  answer(x: Exchange, bytes: Buffer): void {
+    if (this.pop(x)) {
+      if (!x.mute) this.add(bytes)
+      return
+    }
+    x.reply = x.mute ? NO_BYTES : bytes
+    this.earlyBytes += x.reply.length
+  }
+
+  /** Moves replies that came early and are next now to the output. */
+  advance(): void {
+    while (this.first !== undefined && this.first.reply !== undefined) {
+      const x = this.first
+      const bytes = x.reply as Buffer
+      this.earlyBytes -= bytes.length
+      x.reply = undefined
+      this.pop(x)
+      if (bytes.length > 0) this.add(bytes)
+    }
+  }
+
+  /** What is ready to be written; forgets it. */
+  take(): Buffer[] {
+    const out = this.out
+    this.out = NOTHING
+    this.outBytes = 0
+    return out
+  }
+}
+
+/** Shared by all idle clients; never pushed to. */
+const NOTHING: Buffer[] = []
+const NO_BYTES = Buffer.alloc(0)

@@ -1,0 +1,97 @@
+import { ArgView } from '../commands/arg-view.ts'
+import type { Exchange } from '../commands/exchange.ts'
+import { findKeys } from '../commands/keys.ts'
+import { KeyList } from '../commands/spec.ts'
+import { ERROR_BYTES } from '../errors.ts'
+import { stripDecoded, stripError, stripReply } from '../keyspace/rewrite-reply.ts'
+import { decodeReply, encodeReply } from '../resp/reply-decoder.ts'
+import { RequestReader } from '../resp/request-reader.ts'
+import type { DispatchClient } from './dispatch-client.ts'
+import { ABORT, type Member } from './transaction.ts'
+
+/**
+ * The reply to x as its client may see it: keys without the prefix, EXEC's array with the replies of those members
+ * that Keyward answers. Only for replies that need a look; throws when one is not what it must be.
+ */
+export function reviseReply(client: DispatchClient, x: Exchange, type: number, buf: Buffer, start: number, end: number): Buffer {
+  if (x.inTransaction) afterTransaction(client, x, type)
+  if (x.note === ABORT) {
+    client.stats.error('EXECABORT')
+    return ERROR_BYTES.EXECABORT
+  }
+  if (type === ERROR) {
+    const line = buf.subarray(start, end)
+    return x.prefix.length === 0 ? line : stripError(line, rawKeys(x), x.prefix)
+  }
+  if (x.note !== undefined && type === ARRAY) return members(client, x, buf, start, end)
+  if (x.spec.quirk.reply === undefined || x.prefix.length === 0 || queued(x, type)) return buf.subarray(start, end)
+  return stripReply(x.spec.quirk, buf, start, end, x.prefix)
+}
+
+/** +QUEUED instead of the reply proper. */
+function queued(x: Exchange, type: number): boolean {
+  return x.inTransaction && type === SIMPLE
+}
+
+/** What the reply says about the state of the pin, and about the session after EXEC. */
+function afterTransaction(client: DispatchClient, x: Exchange, type: number): void {
+  switch (x.spec.name) {
+    case 'multi':
+    case 'watch':
+      client.pinClean = false
+      break
+    case 'exec':
+      // An array, a null, EXECABORT, or +OK for DISCARD in its place: over, and nothing is watched any more.
+      client.pinClean = true
+      break
+    case 'discard':
+    case 'unwatch':
+      client.pinClean = type === SIMPLE
+      break
+  }
+}
+
+function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number, end: number): Buffer {
+  const reply = decodeReply(buf, start, end)
+  const items = reply.items
+  if (items === undefined) return buf.subarray(start, end)
+  // Pushes between the elements do not count.
+  let index = 0
+  const wanted = x.note as ReadonlyMap<number, Member>
+  for (let i = 0; i < items.length; i++) {
+    if (items[i].type === PUSH) continue
+    const member = wanted.get(index++)
+    if (member === undefined) continue
+    if (member.kind === 'strip') {
+      if (items[i].type !== ERROR) stripDecoded(member.spec.quirk, items[i], member.prefix)
+      continue
+    }
+    const bytes = client.answerMember(member.spec, member.args)
+    items[i] = decodeReply(bytes, 0, bytes.length)
+  }
+  return encodeReply(reply)
+}
+
+/** The raw keys of a request, read back from the bytes that were sent. Errors are rare, keeping keys is not free. */
+function rawKeys(x: Exchange): Buffer[] {
+  const found: Buffer[] = []
+  const reader = new RequestReader({ bulk: Number.MAX_SAFE_INTEGER, buffer: Number.MAX_SAFE_INTEGER })
+  reader.authenticated = true
+  const view = new ArgView()
+  const keys = new KeyList()
+  const bytes = x.tail === undefined ? x.bytes.subarray(x.start, x.end) : Buffer.concat([x.bytes.subarray(x.start, x.end), x.tail])
+  reader.feed(bytes, 0, bytes.length, {
+    onRequest(buf, _start, _end, argc, args) {
+      findKeys(x.spec, view.set(buf, argc, args), keys)
+      for (let i = 0; i < keys.count; i++) found.push(view.bytes(keys.at[i]))
+    },
+    onProtocolError() {},
+    onRequestLimit() {},
+  })
+  return found
+}
+
+const ERROR = 0x2d
+const SIMPLE = 0x2b
+const ARRAY = 0x2a
+const PUSH = 0x3e

@@ -1,0 +1,183 @@
+import type { Exchange, ExchangeClient, Way } from '../commands/exchange.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Connection } from '../upstream/connection.ts'
+import type { Node } from '../upstream/node.ts'
+import type { PinUse } from '../upstream/pins.ts'
+
+/** The client, as its router needs it. */
+export interface RouterClient extends ExchangeClient {
+  readonly protocol: 2 | 3
+  /** Between MULTI or WATCH and their end, as requests are read. */
+  readonly transactional: boolean
+  /** The last reply on the transaction's pin proved that the connection has no state left. */
+  readonly pinClean: boolean
+}
+
+/**
+ * Sends the requests of one client, and owns its place `barrier`: a request that has to take another connection than
+ * its predecessors waits until all of those are answered, so that execution order is request order.
+ * Limit: `buffers.request` bytes of the client's requests altogether (connection.ts). Client leaves: dropped.
+ * Upstream leaves: nothing changes. Drain: they go on.
+ */
+export class Router {
+  private readonly client: RouterClient
+  private node: Node | undefined = undefined
+  private head: Exchange | undefined = undefined
+  private tail: Exchange | undefined = undefined
+  waiting = 0
+  private pin: Connection | undefined = undefined
+  private pinUse: PinUse = 'blocked'
+  /** The first in the queue needs a pin. */
+  private wanted = false
+  /** A pin was asked for and has not come. */
+  private asking = false
+
+  constructor(client: RouterClient) {
+    this.client = client
+  }
+
+  /** A blocking command is under way on a pin, or waits for one. */
+  get blocked(): boolean {
+    return (this.asking && this.pinUse === 'blocked') || this.pin?.head?.blocks === true
+  }
+
+  /** Requests wait for an upstream that is away. */
+  get held(): boolean {
+    return this.asking || (this.client.pending > 0 && this.client.via !== undefined && !('ready' in this.client.via))
+  }
+
+  /** Where the bytes of a request that goes `way` should be written. */
+  slab(node: Node, protocol: 2 | 3, way: Way) {
+    const pin = this.pin
+    if (pin !== undefined && (way === 'blocked' || way === 'transaction')) return pin.slab
+    return node.lanesOf(protocol, way === 'bulk').slab(this.client)
+  }
+
+  send(x: Exchange, node: Node): void {
+    this.node = node
+    if (this.head === undefined && this.pass(x, node)) return
+    this.wait(x)
+    this.askIfWanted(node)
+  }
+
+  private wait(x: Exchange): void {
+    x.moveTo('barrier')
+    x.own()
+    if (this.tail === undefined) this.head = x
+    else this.tail.next = x
+    this.tail = x
+    this.waiting++
+  }
+
+  /** Sends x if it may go now; false: it has to wait for those before it. */
+  private pass(x: Exchange, node: Node): boolean {
+    const client = this.client
+    const way = x.way
+    if (way === 'lane' || way === 'bulk') {
+      if (client.pending > 0) {
+        const via = client.via
+        if (via === undefined || via === this.pin || !via.fits(client.protocol, way === 'bulk')) return false
+        client.pending++
+        via.schedule(x)
+        return true
+      }
+      if (this.pin !== undefined) this.giveBack()
+      client.pending++
+      node.lanesOf(client.protocol, way === 'bulk').schedule(x)
+      return true
+    }
+    const pin = this.pin
+    if (pin !== undefined && this.pinUse === way && (way === 'transaction' || client.pending === 0)) {
+      client.pending++
+      client.via = pin
+      pin.schedule(x)
+      return true
+    }
+    if (client.pending === 0 && !this.asking && !client.gone) {
+      if (pin !== undefined) this.giveBack()
+      this.pinUse = way
+      this.wanted = true
+    }
+    return false
+  }
+
+  /** The pool may call pinReady or pinRefused at once: so only when the request that needs it is in the queue. */
+  private askIfWanted(node: Node): void {
+    if (!this.wanted) return
+    this.wanted = false
+    this.asking = true
+    node.pinPool.ask(this.pinUse, this.client, this.client.protocol)
+  }
+
+  pinReady(pin: Connection): void {
+    this.asking = false
+    this.pin = pin
+    this.resume()
+  }
+
+  pinRefused(code: ErrorCode): void {
+    this.asking = false
+    const x = this.shift()
+    if (x === undefined) return
+    this.client.fail(x, code)
+    x.moveTo('answered')
+    this.client.settled()
+  }
+
+  pinLost(): void {
+    this.pin = undefined
+  }
+
+  private giveBack(): void {
+    const pin = this.pin
+    this.pin = undefined
+    if (pin !== undefined) this.node?.pinPool.release(pin, this.pinUse === 'blocked' || this.client.pinClean)
+  }
+
+  /** Called when exchanges were answered: what waited behind them may go. */
+  resume(): void {
+    const node = this.node
+    if (node === undefined) return
+    for (let x = this.shift(); x !== undefined; x = this.shift()) {
+      // Out of the queue first: sending may fail at once and come back here.
+      if (this.pass(x, node)) continue
+      this.unshift(x)
+      this.askIfWanted(node)
+      return
+    }
+    if (this.pin !== undefined && this.client.pending === 0 && (this.pinUse === 'blocked' || !this.client.transactional)) this.giveBack()
+  }
+
+  private unshift(x: Exchange): void {
+    x.next = this.head
+    this.head = x
+    if (this.tail === undefined) this.tail = x
+    this.waiting++
+  }
+
+  private shift(): Exchange | undefined {
+    const x = this.head
+    if (x === undefined) return undefined
+    this.head = x.next
+    if (this.head === undefined) this.tail = undefined
+    x.next = undefined
+    this.waiting--
+    return x
+  }
+
+  /** x, lost with its pin before it was executed (or not to be missed), goes first among those that wait. */
+  requeue(x: Exchange): void {
+    x.moveTo('barrier')
+    this.unshift(x)
+    this.resume()
+  }
+
+  /** The client is gone. A pin closes at once: a blocked command must not take an element for nobody. */
+  leave(): void {
+    for (let x = this.shift(); x !== undefined; x = this.shift()) x.moveTo('answered')
+    const pin = this.pin
+    if (pin === undefined) return
+    this.pin = undefined
+    this.node?.pinPool.release(pin, false)
+  }
+}

@@ -1,0 +1,64 @@
+import type { CommandSpec } from '../commands/spec.ts'
+import type { ErrorCode } from '../errors.ts'
+
+/** Upper bounds of the latency histogram's buckets, in milliseconds; one more bucket for what is slower. */
+export const LATENCY_BOUNDS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000] as const
+
+/** Groups of commands for metrics: few enough to be labels. The first ACL category of a command that is one of these. */
+export const FAMILIES = [
+  'string',
+  'hash',
+  'list',
+  'set',
+  'sortedset',
+  'stream',
+  'bitmap',
+  'hyperloglog',
+  'geo',
+  'pubsub',
+  'scripting',
+  'transaction',
+  'connection',
+  'keyspace',
+  'other',
+] as const
+
+export function familyOf(spec: CommandSpec): number {
+  const at = FAMILIES.findIndex((family) => spec.categories.includes(family))
+  return at < 0 ? FAMILIES.length - 1 : at
+}
+
+/** Plain counters of one tenant (or of clients not logged in), written on the hot path, read by /metrics. */
+export class Stats {
+  clients = 0
+  connections = 0
+  requests = new Float64Array(FAMILIES.length)
+  bytesIn = 0
+  bytesOut = 0
+  readonly errors = new Map<ErrorCode, number>()
+  /** By reason. The reasons are those of the command table: a short, fixed list. */
+  readonly refusals = new Map<string, number>()
+  latency = new Float64Array(LATENCY_BOUNDS.length + 1)
+  latencySum = 0
+
+  error(code: ErrorCode): void {
+    this.errors.set(code, (this.errors.get(code) ?? 0) + 1)
+  }
+
+  refused(reason: string): void {
+    this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1)
+  }
+
+  get total(): number {
+    let sum = 0
+    for (const count of this.requests) sum += count
+    return sum
+  }
+
+  observe(milliseconds: number): void {
+    let i = 0
+    while (i < LATENCY_BOUNDS.length && milliseconds > LATENCY_BOUNDS[i]) i++
+    this.latency[i]++
+    this.latencySum += milliseconds
+  }
+}

@@ -1,0 +1,136 @@
+import type { ErrorCode } from '../errors.ts'
+import type { CommandSpec } from './spec.ts'
+
+/**
+ * Where an exchange is; always in exactly one place.
+ *   reading    being looked at in the turn in which it was read
+ *   barrier    waits until every earlier request of its client, which went another way, has been answered
+ *   held       waits for an upstream that is away
+ *   scheduled  in the queue of a connection, not a byte of it written yet
+ *   sent       handed to write(); its reply is the connection's next but n
+ *   abandoned  its client was answered (time-out) or is gone; the slot still waits for the reply
+ *   answered   done
+ */
+export type Place = 'reading' | 'barrier' | 'held' | 'scheduled' | 'sent' | 'abandoned' | 'answered'
+
+type Moves = Readonly<Partial<Record<Place, true>>>
+
+/** All legal moves. Whether a request may be repeated is read from its place and its spec, never from a flag. */
+export const MOVES: Readonly<Record<Place, Moves>> = {
+  reading: { barrier: true, held: true, scheduled: true, answered: true },
+  barrier: { held: true, scheduled: true, answered: true },
+  held: { scheduled: true, answered: true },
+  scheduled: { sent: true, held: true, barrier: true, answered: true },
+  sent: { held: true, barrier: true, abandoned: true, answered: true },
+  abandoned: { answered: true },
+  answered: {},
+}
+
+/** `lane`: shared. `bulk`: shared among big ones. `blocked`, `transaction`: a pin of that use. */
+export type Way = 'lane' | 'bulk' | 'blocked' | 'transaction'
+
+/** An upstream connection, or the queue in front of an upstream that is away: where exchanges of a client go next. */
+export interface Via {
+  schedule(x: Exchange): void
+  /** Requests of this protocol and size may follow earlier ones here. */
+  fits(protocol: 2 | 3, bulk: boolean): boolean
+}
+
+/** The client's side of its exchanges, as the upstream's side sees it. */
+export interface ExchangeClient {
+  /** Exchanges of this client that are held, scheduled, sent or abandoned. Kept by the upstream's side. */
+  pending: number
+  /** Where those are; meaningless while pending is 0. */
+  via: Via | undefined
+  /** The client has left; replies go nowhere. */
+  readonly gone: boolean
+  readonly tenantIndex: number
+  /** If x is the oldest unanswered request of its client, takes it out of the reply queue and says true: the caller emits its reply. */
+  pop(x: Exchange): boolean
+  /** Bytes of replies of exchanges that pop() has given, in order. The bytes may be reused after the call unless `stable`. */
+  emit(buf: Buffer, start: number, end: number, stable: boolean): void
+  /** A whole reply that pop() refused or that needs a look: type is the RESP type byte. `stable` as for emit. */
+  deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): void
+  /** Answers x with an error of our own, or, when its reply has begun to reach the client, breaks the connection off. */
+  fail(x: Exchange, code: ErrorCode): void
+  /** x, which was lost on its way to or on a pin, may be sent again: find a way for it anew. */
+  requeue(x: Exchange): void
+  /** A connection of its own, asked for earlier, is there. */
+  pinReady(via: Via): void
+  /** It will not come. */
+  pinRefused(code: ErrorCode): void
+  /** The connection of its own is gone, and with it MULTI and WATCH. */
+  pinLost(): void
+  /** Called after one or more of its exchanges were answered and pending was lowered. */
+  settled(): void
+}
+
+const NONE = Buffer.alloc(0)
+
+/** One request with its reply slot. */
+export class Exchange {
+  place: Place = 'reading'
+  readonly client: ExchangeClient
+  readonly spec: CommandSpec
+  /** The request as it goes upstream: bytes[start..end), then `tail`. */
+  bytes: Buffer = NONE
+  start = 0
+  end = 0
+  /** The rest of a big request, kept as it came instead of being copied behind its head. */
+  tail: Buffer | undefined = undefined
+  /** Next in its place (a connection's queue, the barrier, the held queue). */
+  next: Exchange | undefined = undefined
+  /** The same client's next request. */
+  later: Exchange | undefined = undefined
+  /** Clock milliseconds. */
+  receivedAt = 0
+  /** When it was written; when it was first held, while it is held. */
+  since = 0
+  heldAt = 0
+  /** Milliseconds from writing to the first byte of the reply; 0 = as long as it takes. */
+  patience = 0
+  /** Replies of the upstream to drop before the one that counts (the PING in front of WAIT). */
+  swallow = 0
+  /** The reply may go to the client as it came. */
+  plain = true
+  /** Member of a transaction, or MULTI, EXEC, WATCH themselves: never sent again. */
+  inTransaction = false
+  /** CLIENT REPLY OFF or SKIP: nothing of the reply is written. */
+  mute = false
+  /** In front of the keys of this request upstream. */
+  prefix: Buffer = NONE
+  /** May keep its connection busy for as long as it likes (BLPOP, WAIT); only on a pin. */
+  blocks = false
+  /** Which way it goes, decided when it was read. */
+  way: Way = 'lane'
+  /** Its reply has begun to reach the client: it can only be finished or broken off. */
+  streaming = false
+  /** The reply, when it came before its turn. */
+  reply: Buffer | undefined = undefined
+  /** What the client's side wants to remember until the reply comes. */
+  note: unknown = undefined
+
+  constructor(client: ExchangeClient, spec: CommandSpec, receivedAt: number) {
+    this.client = client
+    this.spec = spec
+    this.receivedAt = receivedAt
+  }
+
+  get size(): number {
+    return this.end - this.start + (this.tail === undefined ? 0 : this.tail.length)
+  }
+
+  moveTo(next: Place): void {
+    if (MOVES[this.place][next] !== true) throw new Error(`illegal move of an exchange: ${this.place} -> ${next}`)
+    this.place = next
+  }
+
+  /** Copies its bytes out of the shared slab, so that one that waits long does not keep 64 KiB alive. */
+  own(): void {
+    if (this.bytes.length === this.end - this.start) return
+    this.bytes = Buffer.from(this.bytes.subarray(this.start, this.end))
+    this.start = 0
+    this.end = this.bytes.length
+  }
+}
+

@@ -1,0 +1,27 @@
+import type { ArgView } from '../arg-view.ts'
+import { pushRest } from '../keys.ts'
+import type { KeyList, Quirk } from '../spec.ts'
+
+/**
+ * GEORADIUS and GEORADIUSBYMEMBER: the key, and the destinations behind STORE and STOREDIST. Either may come more
+ * than once, the last wins; all go into `out`.
+ */
+function keys(args: ArgView, out: KeyList, options: number): void {
+  out.push(1)
+  for (let i = options; i < args.length; i++) {
+    const more = args.length - i - 1
+    if (more > 0 && (args.is(i, 'STORE') || args.is(i, 'STOREDIST'))) out.push(++i)
+    else if (more > 0 && args.is(i, 'COUNT')) i++
+    else if (!PLAIN.some((word) => args.is(i, word))) {
+      pushRest(out, i + 1, args)
+      return
+    }
+  }
+}
+
+const PLAIN = ['WITHDIST', 'WITHHASH', 'WITHCOORD', 'ANY', 'ASC', 'DESC'] as const
+
+export const quirks: Readonly<Record<string, Quirk>> = {
+  georadius: { keys: (args, out) => keys(args, out, 6) },
+  georadiusbymember: { keys: (args, out) => keys(args, out, 5) },
+}

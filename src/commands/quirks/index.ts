@@ -1,0 +1,47 @@
+import type { Quirk } from '../spec.ts'
+import { quirks as blocking } from './blocking.ts'
+import { quirks as client } from './client.ts'
+import { quirks as command } from './command.ts'
+import { quirks as config } from './config.ts'
+import { quirks as connection } from './connection.ts'
+import { quirks as copy } from './copy.ts'
+import { quirks as geo } from './geo.ts'
+import { quirks as info } from './info.ts'
+import { quirks as keysInReply } from './keys-in-reply.ts'
+import { quirks as migrate } from './migrate.ts'
+import { quirks as server } from './server.ts'
+import { quirks as sort } from './sort.ts'
+import { quirks as streams } from './streams.ts'
+import { quirks as transactions } from './transactions.ts'
+
+/** A new group of quirks is a file beside this one and a line here. No name may stand in two groups. */
+const GROUPS: readonly Readonly<Record<string, Quirk>>[] = [
+  blocking,
+  client,
+  command,
+  config,
+  connection,
+  copy,
+  geo,
+  info,
+  keysInReply,
+  migrate,
+  server,
+  sort,
+  streams,
+  transactions,
+]
+
+/** By command or "container|sub". */
+export const QUIRKS: ReadonlyMap<string, Quirk> = merge(GROUPS)
+
+function merge(groups: readonly Readonly<Record<string, Quirk>>[]): Map<string, Quirk> {
+  const all = new Map<string, Quirk>()
+  for (const group of groups) {
+    for (const [name, quirk] of Object.entries(group)) {
+      if (all.has(name)) throw new Error(`two groups of quirks for ${name}`)
+      all.set(name, quirk)
+    }
+  }
+  return all
+}

@@ -1,0 +1,15 @@
+import type { Quirk } from '../spec.ts'
+
+/** What makes an upstream connection belong to one client for a while. */
+const transaction: Quirk = { route: 'transaction' }
+const wait: Quirk = { route: 'wait' }
+
+export const quirks: Readonly<Record<string, Quirk>> = {
+  multi: transaction,
+  exec: transaction,
+  discard: transaction,
+  watch: transaction,
+  unwatch: transaction,
+  wait,
+  waitaof: wait,
+}

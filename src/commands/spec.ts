@@ -1,0 +1,108 @@
+import type { ReplyWriter } from '../resp/reply-writer.ts'
+import type { Reply } from '../resp/types.ts'
+import type { Session } from '../session/session.ts'
+import type { ArgView } from './arg-view.ts'
+import type { ServerView } from './server-view.ts'
+
+/** Command flags as bits, from the flags of the server's COMMAND reply. */
+export const FLAG = {
+  WRITE: 1,
+  READONLY: 2,
+  BLOCKING: 4,
+  /** May be sent before login. */
+  NO_AUTH: 8,
+  PUBSUB: 16,
+  DENYOOM: 32,
+  ADMIN: 64,
+  FAST: 128,
+} as const
+
+/** Which way a request takes. `shared`: a lane. `local`: answered here. `blocking`, `transaction`, `wait`: a pin. */
+export type Route = 'shared' | 'local' | 'blocking' | 'transaction' | 'wait'
+
+/** Who may run a command. `passthrough`: only the tenant with an empty prefix. */
+export type Openness = 'tenant' | 'passthrough' | 'refused'
+
+/** One key spec of https://redis.io/docs/reference/key-specs/, as the server's COMMAND gives it. */
+export interface KeySpec {
+  readonly begin: { readonly index: number } | { readonly keyword: string; readonly startFrom: number } | 'unknown'
+  readonly find:
+    | { readonly lastKey: number; readonly step: number; readonly limit: number }
+    | { readonly keyNum: number; readonly firstKey: number; readonly step: number }
+    | 'unknown'
+  readonly flags: readonly string[]
+}
+
+/** All that is known of one command or subcommand. Built once at start; one object each, compared by identity. */
+export interface CommandSpec {
+  /** Lower case; a subcommand is "container|sub". */
+  readonly name: string
+  /** Dense, for arrays of counters. */
+  readonly index: number
+  /** As in COMMAND: n = exactly n arguments with the name, -n = at least n. */
+  readonly arity: number
+  /** FLAG bits. */
+  readonly flags: number
+  readonly categories: readonly string[]
+  readonly keySpecs: readonly KeySpec[]
+  /**
+   * The hot path's view of the keys: arguments first, first+step … last (last < 0 counts from the end, -1 = the last).
+   * first = 0: no keys. first = -1: not fixed, ask `findKeys`.
+   */
+  readonly firstKey: number
+  readonly lastKey: number
+  readonly keyStep: number
+  readonly route: Route
+  readonly open: Openness
+  /** Why it is not open for prefixed tenants; for the log, `keyward explain` and docs/commands.md. '' when it is open. */
+  readonly refusal: string
+  readonly quirk: Quirk
+  readonly subcommands: ReadonlyMap<string, CommandSpec> | undefined
+}
+
+/** Where findKeys leaves argument indices, in ascending order, no duplicates. Reused. */
+export class KeyList {
+  at = new Int32Array(16)
+  count = 0
+
+  push(index: number): void {
+    if (this.count === this.at.length) {
+      const wider = new Int32Array(this.at.length * 2)
+      wider.set(this.at)
+      this.at = wider
+    }
+    this.at[this.count++] = index
+  }
+}
+
+/** What the table cannot say of a command; leave out what it already knows. */
+export interface Quirk {
+  readonly route?: Route
+  /** Argument indices of all keys, ascending, in place of the key specs. Must find every argument that Redis could take for a key. */
+  keys?(args: ArgView, out: KeyList): void
+  /** For route `blocking`: milliseconds it may block, 0 = for ever, undefined = with these arguments it does not block. */
+  blocks?(args: ArgView): number | undefined
+  /** Why these arguments are not open for a prefixed tenant; undefined: they are. */
+  refuses?(args: ArgView): string | undefined
+  /** For route `local`: answers into call.reply, exactly one reply. */
+  answer?(call: LocalCall): void
+  /** For route `shared`: the arguments to send in place of the client's (`COMMAND` asks for the open commands only). */
+  forward?(call: LocalCall): readonly Buffer[]
+  /** Calls `strip` on every element of the reply that is a raw key. Leaves nulls and errors alone. */
+  reply?(reply: Reply, strip: (key: Reply) => void): void
+  /** Where in the text of an error reply (without the `-`) a raw key stands, which then begins with `prefix`; -1: nowhere. */
+  errorKey?(text: Buffer, prefix: Buffer): number
+}
+
+/** What a local answer may use. Reused: valid during the call only. */
+export interface LocalCall {
+  readonly session: Session
+  readonly spec: CommandSpec
+  readonly args: ArgView
+  readonly reply: ReplyWriter
+  readonly server: ServerView
+  /** True between MULTI and EXEC. */
+  readonly inTransaction: boolean
+  /** Ask for the connection to be closed once the reply is written (QUIT). */
+  close(): void
+}

@@ -1,0 +1,19 @@
+import type { ListenerOptions } from '../client/options.ts'
+import type { Tenant } from '../session/tenant.ts'
+import type { UpstreamOptions } from '../upstream/options.ts'
+
+/** The whole configuration, checked and resolved: an immutable snapshot. Times in milliseconds, sizes in bytes. */
+export interface Config {
+  readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent' }
+  /** All buffers of the process together. */
+  readonly memory: number
+  readonly shutdown: { readonly deadline: number }
+  readonly listeners: readonly ListenerOptions[]
+  readonly admin: { readonly address: { readonly host: string; readonly port: number } } | undefined
+  /** Tenants with labels of their own in metrics; the others are "_other". */
+  readonly metrics: { readonly tenants: number }
+  readonly upstreams: ReadonlyMap<string, UpstreamOptions>
+  readonly tenants: ReadonlyMap<string, Tenant>
+  /** The file it came from, if any. */
+  readonly source: string | undefined
+}

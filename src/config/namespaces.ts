@@ -1,0 +1,96 @@
+import type { Tenant } from '../session/tenant.ts'
+import type { Address, UpstreamOptions } from '../upstream/options.ts'
+import { formatAddress, isLocal } from './address.ts'
+import type { Config } from './config.ts'
+import { OWN_PREFIX, overlap } from './prefix.ts'
+import type { Path, Report } from './problem.ts'
+
+/**
+ * No prefix may start another one on the same server, nor Keyward's own: else a key of one tenant could be read as a
+ * key of another. Two upstreams of one address are one server.
+ */
+export function checkPrefixes(
+  tenants: readonly Tenant[],
+  upstreams: ReadonlyMap<string, UpstreamOptions>,
+  report: Report,
+): void {
+  const servers = new Map<string, Tenant[]>()
+  for (const tenant of tenants) {
+    const path: Path = ['tenants', tenant.name, 'prefix']
+    if (report.has(path)) continue
+    if (tenant.prefix !== '' && overlap(tenant.prefix, OWN_PREFIX)) {
+      report.add(path, `"${tenant.prefix}" and Keyward's own "${OWN_PREFIX}" overlap`, 'choose a prefix that neither starts nor continues it')
+      continue
+    }
+    const upstream = upstreams.get(tenant.upstream)
+    const server = upstream === undefined ? tenant.upstream : serverId(upstream.address)
+    const neighbours = servers.get(server) ?? []
+    const pass = neighbours.find((other) => tenant.prefix === '' || other.prefix === '')
+    if (pass !== undefined) {
+      const [empty, other] = pass.prefix === '' ? [pass, tenant] : [tenant, pass]
+      report.add(
+        path,
+        `tenant ${empty.name} has the empty prefix, but is not alone on its upstream: ${other.name} is there too`,
+        'give it a prefix, or an upstream of its own',
+      )
+      continue
+    }
+    neighbours.push(tenant)
+    servers.set(server, neighbours)
+  }
+  for (const neighbours of servers.values()) checkServer(neighbours, report)
+}
+
+/** Sorted, a prefix stands directly before one that it starts, or before one that starts the same way. */
+function checkServer(tenants: readonly Tenant[], report: Report): void {
+  const sorted = [...tenants].sort((a, b) => (a.prefix < b.prefix ? -1 : a.prefix > b.prefix ? 1 : a.index - b.index))
+  let shorter: Tenant | undefined
+  for (const tenant of sorted) {
+    if (shorter === undefined || !tenant.prefix.startsWith(shorter.prefix)) {
+      shorter = tenant
+      continue
+    }
+    const [first, second] = shorter.index < tenant.index ? [shorter, tenant] : [tenant, shorter]
+    report.add(
+      ['tenants', second.name, 'prefix'],
+      `"${second.prefix}" and "${first.prefix}" of tenant ${first.name} overlap`,
+      'end each prefix with a character that the names do not have, such as ":"; neither may start the other',
+    )
+  }
+}
+
+/** One text per server, as far as an address tells. */
+function serverId(address: Address): string {
+  if ('path' in address) return formatAddress(address)
+  return isLocal(address) ? `local:${address.port}` : formatAddress(address).toLowerCase()
+}
+
+/**
+ * Tenants of both configurations whose raw keys have other names, or another upstream, in the new one, each as a
+ * sentence with its cure: a reload that did this would take all their data out of sight. New and removed tenants do not
+ * count.
+ */
+export function diffNamespaces(old: Config, next: Config): readonly string[] {
+  const changes: string[] = []
+  for (const before of old.tenants.values()) {
+    const after = next.tenants.get(before.name)
+    if (after === undefined) continue
+    const differences = [
+      difference('upstream', before.upstream, after.upstream),
+      difference('prefix', JSON.stringify(before.prefix), JSON.stringify(after.prefix)),
+      difference('databases', databasesOf(before), databasesOf(after)),
+    ].filter((text) => text !== undefined)
+    if (differences.length > 0) changes.push(`tenants.${before.name}: ${differences.join(' and ')}, which would take its keys out of sight; ${CURE}`)
+  }
+  return changes
+}
+
+const CURE = 'put it back, or give the new layout to a new tenant; an empty namespace may change with a restart'
+
+function difference(key: string, before: string, after: string): string | undefined {
+  return before === after ? undefined : `${key} changes from ${before} to ${after}`
+}
+
+function databasesOf(tenant: Tenant): string {
+  return tenant.databases === undefined ? 'none' : String(tenant.databases)
+}

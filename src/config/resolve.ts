@@ -1,0 +1,59 @@
+import type { Tenant } from '../session/tenant.ts'
+import type { UpstreamOptions } from '../upstream/options.ts'
+import type { Config } from './config.ts'
+import type { Names, ResolveContext } from './context.ts'
+import { checkListeners, resolveListener } from './listeners.ts'
+import { checkLogins } from './logins.ts'
+import { checkPrefixes } from './namespaces.ts'
+import type { FileShape } from './schema.ts'
+import { resolveTenant } from './tenants.ts'
+import { resolveUpstream } from './upstreams.ts'
+
+/**
+ * Looks up secrets and files, checks the rules between keys and makes the Config. Its result stands only if the report
+ * is empty afterwards.
+ */
+export function resolve(shape: FileShape, raw: unknown, context: ResolveContext, source: string | undefined): Config {
+  const { report } = context
+  const names: Names = { upstreams: keysOf(raw, 'upstreams'), tenants: keysOf(raw, 'tenants') }
+  const rawListeners = (raw as Record<string, unknown>).listeners
+  if (rawListeners === undefined || (Array.isArray(rawListeners) && rawListeners.length === 0)) {
+    report.add(['listeners'], 'no listener', 'add one: listeners: [{address: 127.0.0.1:6380}]', 'key')
+  }
+  if (names.upstreams.length === 0) {
+    report.add(['upstreams'], 'no upstream', 'add one: upstreams: {main: {url: redis://127.0.0.1:6379}}', 'key')
+  }
+  if (names.tenants.length === 0) {
+    report.add(['tenants'], 'no tenant', 'add one: tenants: {acme: {upstream: main}}', 'key')
+  }
+  const listeners = shape.listeners.map((listener, i) => resolveListener(listener, i, names, context))
+  const upstreams = new Map<string, UpstreamOptions>()
+  for (const [name, upstream] of Object.entries(shape.upstreams)) {
+    const resolved = resolveUpstream(name, upstream, context)
+    if (resolved !== undefined) upstreams.set(name, resolved)
+  }
+  const tenants = new Map<string, Tenant>()
+  for (const [name, tenant] of Object.entries(shape.tenants)) {
+    tenants.set(name, resolveTenant(name, tenant, tenants.size, names, context))
+  }
+  const admin = shape.admin?.address === undefined ? undefined : { address: shape.admin.address }
+  checkPrefixes([...tenants.values()], upstreams, report)
+  checkLogins([...tenants.values()], listeners, report)
+  checkListeners(listeners, tenants, admin, report)
+  return {
+    log: shape.log,
+    memory: shape.memory,
+    shutdown: shape.shutdown,
+    listeners: listeners.filter((listener) => listener !== undefined).map(({ insecure: _, ...listener }) => listener),
+    admin,
+    metrics: shape.metrics,
+    upstreams,
+    tenants,
+    source,
+  }
+}
+
+function keysOf(raw: unknown, key: string): readonly string[] {
+  const value = (raw as Record<string, unknown>)[key]
+  return typeof value === 'object' && value !== null ? Object.keys(value) : []
+}

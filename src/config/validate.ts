@@ -1,0 +1,110 @@
+import type { z } from 'zod'
+import { WRONG } from './leaf.ts'
+import { keysAt, type Outline, outline, placesOf } from './outline.ts'
+import type { Path, Report } from './problem.ts'
+import { type FileShape, fileSchema } from './schema.ts'
+import { nearest } from './suggest.ts'
+import { show } from './units.ts'
+
+type Issue = z.core.$ZodIssue
+
+/**
+ * Checks the shape and every single value. What is wrong is reported and taken out, and the rest is returned: the
+ * rules between keys are then checked on it, so that one run tells everything. undefined: nothing is left.
+ */
+export function validate(value: unknown, report: Report): FileShape | undefined {
+  const pruned = structuredClone(value)
+  for (const { path, name } of variables(pruned, [])) {
+    report.add(path, `\${${name}} is not expanded`, variableCure(path, name))
+    prune(pruned, path)
+  }
+  // First round: what is there and wrong. Second: required keys that the first took out. Third: nothing.
+  for (let round = 0; round < 4; round++) {
+    const result = fileSchema.safeParse(pruned)
+    if (result.success) return result.data
+    for (const issue of result.error.issues) take(issue, pruned, report)
+    if (result.error.issues.some((issue) => issue.path.length === 0 && issue.code !== 'unrecognized_keys')) return undefined
+  }
+  return undefined
+}
+
+/** Reports one issue and removes its cause. */
+function take(issue: Issue, value: unknown, report: Report): void {
+  const path = issue.path as Path
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const tree = outline()
+      for (const key of issue.keys) {
+        report.add([...path, key], 'is not a key that Keyward knows', unknownKeyCure(tree, path, key), 'key')
+        prune(value, [...path, key])
+      }
+      return
+    }
+    case 'invalid_key': {
+      report.add(path, `${show(path.at(-1))} cannot be a name here`, `use ${issue.issues[0]?.message ?? 'another name'}`, 'key')
+      break
+    }
+    case 'invalid_type': {
+      const wanted = issue.expected === 'array' ? 'a list' : 'a map'
+      const cure = issue.expected === 'array' ? 'write one entry per line, each after "- "' : 'write its keys indented below it, or {}'
+      report.add(path, `must be ${wanted}, not ${kindOf(at(value, path))}`, cure)
+      break
+    }
+    case 'custom': {
+      const { cure = '', at = 'value' } = (issue.params ?? {}) as { cure?: string; at?: 'key' | 'value' }
+      report.add(path, issue.message, cure, at)
+      break
+    }
+    default:
+      report.add(path, issue.message, 'see docs/configuration.md')
+  }
+  prune(value, path)
+}
+
+function unknownKeyCure(tree: Outline, path: Path, key: string): string {
+  const near = nearest(key, keysAt(tree, path))
+  if (near !== undefined) return `did you mean ${near}?`
+  const places = placesOf(tree, key)
+  if (places.length > 0) return `it belongs under ${places.map((place) => place.replace(/\.[^.]*$/, '')).join(' or ')}`
+  return `remove it; known here: ${keysAt(tree, path).join(', ')}`
+}
+
+function kindOf(raw: unknown): string {
+  return raw === undefined ? 'missing' : show(raw)
+}
+
+function at(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>((inner, part) => (inner as Record<string | number, unknown> | null | undefined)?.[part], value)
+}
+
+/** Removes a value. One that is absent but required reads as wrong from now on; a list with a wrong entry goes as a whole. */
+function prune(value: unknown, path: Path): void {
+  const parent = at(value, path.slice(0, -1))
+  const last = path.at(-1)
+  if (last === undefined || typeof parent !== 'object' || parent === null) return
+  if (Array.isArray(parent)) {
+    prune(value, path.slice(0, -1))
+    return
+  }
+  const map = parent as Record<string, unknown>
+  if (Object.hasOwn(map, last) && map[last] !== undefined) delete map[last]
+  else Object.defineProperty(map, last, { value: WRONG, enumerable: true, configurable: true, writable: true })
+}
+
+/** Every `${NAME}` in any string of the file. */
+function* variables(value: unknown, path: Path): Generator<{ path: Path; name: string }> {
+  if (typeof value === 'string') {
+    const name = /\$\{([A-Za-z_][A-Za-z0-9_]*)[^}]*\}/.exec(value)?.[1]
+    if (name !== undefined) yield { path, name }
+  } else if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) yield* variables(value[i], [...path, i])
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [key, inner] of Object.entries(value)) yield* variables(inner, [...path, key])
+  }
+}
+
+function variableCure(path: Path, name: string): string {
+  const key = path.at(-1)
+  if (key === 'password' || key === 'url') return `write ${key}: {env: ${name}}`
+  return `write the value itself, or, for a password or an upstream's url, {env: ${name}}`
+}

@@ -1,0 +1,101 @@
+/**
+ * Every error that Keyward itself can show to a client, one row each. The key is the metric label
+ * (`keyward_errors_total{code=…}`) and the anchor in docs/errors.md; `reply` is the text on the wire
+ * without the leading `-`, in Redis' own words wherever Redis has words for it. `cure` goes to the log,
+ * to `keyward explain` and to docs/errors.md, never on the wire.
+ */
+export interface ErrorRow {
+  readonly reply: string
+  readonly when: string
+  readonly cure: string
+}
+
+export const ERRORS = {
+  NOAUTH: {
+    reply: 'NOAUTH Authentication required.',
+    when: 'the client has not logged in on a listener that requires it',
+    cure: 'send AUTH password, AUTH user password or AUTH tenant/user password first',
+  },
+  WRONGPASS: {
+    reply: 'WRONGPASS invalid username-password pair or user is disabled.',
+    when: 'no user of a tenant of this listener has that name and password',
+    cure: 'compare the password with tenants.<tenant>.users.<user>.password; on a listener with `tenant`, only that tenant has users',
+  },
+  NOPROTO: {
+    reply: 'NOPROTO unsupported protocol version',
+    when: 'HELLO asked for a protocol other than 2 and 3, or for 3 where the upstream cannot speak it',
+    cure: 'use RESP2, or an upstream of Redis 6 or later',
+  },
+  MAXCLIENTS: {
+    reply: 'ERR max number of clients reached',
+    when: 'tenants.<tenant>.maxClients or the cap of blocked clients (upstreams.<name>.pins) is reached',
+    cure: 'raise maxClients, pins.max or pins.perTenant, or use fewer connections',
+  },
+  UPSTREAMDOWN: {
+    reply: 'UPSTREAMDOWN not sent: the upstream Redis is away',
+    when: 'the upstream stayed away longer than hold.time, or more than hold.memory waits for it',
+    cure: 'see upstreams.<name>.url and the log; the request was not executed and may be sent again',
+  },
+  UPSTREAMTIMEOUT: {
+    reply: 'UPSTREAMTIMEOUT no reply from the upstream Redis in time',
+    when: 'a read-only request had no reply within timeouts.request',
+    cure: 'look for slow commands in SLOWLOG of the upstream, or raise timeouts.request; it changed nothing and may be sent again',
+  },
+  OUTCOMEUNKNOWN: {
+    reply: 'OUTCOMEUNKNOWN sent but not confirmed: it may or may not have been executed',
+    when: 'the connection to the upstream was lost, or timeouts.request passed, after the request had been sent',
+    cure: 'read back what the request should have written before sending it again',
+  },
+  EXECABORT: {
+    reply: 'EXECABORT Transaction discarded because of previous errors.',
+    when: 'a command of the transaction was refused, or its upstream connection was lost before EXEC',
+    cure: 'nothing of the transaction was executed; run it again',
+  },
+  REQUESTLIMIT: {
+    reply: 'ERR request buffer limit reached',
+    when: 'one client has more bytes of unfinished and unsent requests than buffers.request',
+    cure: 'raise tenants.<tenant>.buffers.request, or send smaller requests; the connection is closed',
+  },
+  OUTPUTLIMIT: {
+    reply: 'ERR output buffer limit reached',
+    when: 'a client left more bytes of replies unread than buffers.output; it is closed without this text',
+    cure: 'read replies while writing requests, or raise tenants.<tenant>.buffers.output',
+  },
+  MEMORY: {
+    reply: 'ERR memory limit of the proxy reached',
+    when: 'all buffers together passed `memory`; the client that holds most is closed without this text',
+    cure: 'raise `memory`, or find the client that does not read its replies in keyward_memory_bytes and the log',
+  },
+  PROTOCOL: {
+    reply: 'ERR Protocol error',
+    when: 'the client sent bytes that are not RESP; the reply carries Redis\' own text, then the connection is closed',
+    cure: 'the client, or something between, is not speaking the Redis protocol (TLS to a plain port, HTTP)',
+  },
+  UNKNOWNCOMMAND: {
+    reply: 'ERR unknown command',
+    when: 'the command does not exist, or is not open for tenants; the reply is byte-equal to Redis\' own',
+    cure: '`keyward explain COMMAND` tells why; docs/commands.md lists what is open',
+  },
+  ARITY: {
+    reply: 'ERR wrong number of arguments',
+    when: 'too few or too many arguments; the reply is byte-equal to Redis\' own',
+    cure: 'see the command\'s page',
+  },
+  BADUPSTREAM: {
+    reply: 'UPSTREAMDOWN the upstream Redis sent bytes that are not RESP',
+    when: 'a reply cannot be parsed, or a key in it is outside the tenant\'s prefix; the upstream connection is closed',
+    cure: 'check what listens at upstreams.<name>.url',
+  },
+  SHUTDOWN: {
+    reply: 'UPSTREAMDOWN Keyward is shutting down',
+    when: 'a request came or was still waiting when Keyward drained',
+    cure: 'connect again, to the next instance',
+  },
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** The wire form of each row, made once. */
+export const ERROR_BYTES = Object.fromEntries(
+  Object.entries(ERRORS).map(([code, row]) => [code, Buffer.from(`-${row.reply}\r\n`, 'latin1')]),
+) as Record<ErrorCode, Buffer>

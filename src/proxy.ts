@@ -1,0 +1,257 @@
+import type { Socket } from 'node:net'
+import { ClientConnection } from './client/connection.ts'
+import type { DispatchClient } from './client/dispatch-client.ts'
+import { Dispatcher } from './client/dispatcher.ts'
+import type { ClientEnv } from './client/env.ts'
+import { type Bound, Listener } from './client/listener.ts'
+import { Memory } from './client/memory.ts'
+import { RefusalLog } from './client/refusal-log.ts'
+import { familyOf, Stats } from './client/stats.ts'
+import type { CommandTable } from './commands/lookup.ts'
+import type { ServerView, UpstreamFacts } from './commands/server-view.ts'
+import type { CommandSpec } from './commands/spec.ts'
+import { buildTable } from './commands/table.ts'
+import type { Config } from './config/config.ts'
+import { diffNamespaces } from './config/namespaces.ts'
+import { Clock } from './lib/clock.ts'
+import { Turn } from './lib/turn.ts'
+import { VERSION } from './lib/version.ts'
+import { buildAuthenticator } from './policies/auth.ts'
+import { ReplyWriter } from './resp/reply-writer.ts'
+import { type Authenticator, Session } from './session/session.ts'
+import type { Tenant } from './session/tenant.ts'
+import { Node } from './upstream/node.ts'
+import type { UpstreamOptions } from './upstream/options.ts'
+
+export interface ProxyLog {
+  info(fields: object, text: string): void
+  warn(fields: object, text: string): void
+  error(fields: object, text: string): void
+}
+
+interface Door {
+  readonly listener: Listener
+  authenticator: Authenticator
+}
+
+/** Builds every part from a Config and wires them; starts, reloads, drains and stops. Knows nothing of cli and admin. */
+export class Proxy implements ClientEnv, ServerView {
+  readonly turn = new Turn()
+  readonly clock = new Clock()
+  readonly table: CommandTable = buildTable()
+  readonly families = Uint8Array.from(this.table.all().map(familyOf))
+  readonly writer = new ReplyWriter()
+  readonly limits = { bulk: 512 * 1024 * 1024, buffer: 1024 * 1024 * 1024 }
+  readonly version = VERSION
+  readonly startedAt = Date.now()
+  readonly refusals: RefusalLog
+  /** Every client, with the listener that it came through. */
+  readonly clients = new Map<ClientConnection, Door>()
+  readonly memory: Memory
+  draining = false
+  config: Config
+  /** Raised by every reload. */
+  generation = 1
+  /** Bugs met since the start. */
+  faults = 0
+  private readonly log: ProxyLog
+  private readonly dispatcher: Dispatcher
+  private readonly nodes = new Map<string, Node>()
+  private doors: Door[] = []
+  private readonly statsOf = new Map<string, Stats>()
+  private nextId = 1
+  private stopped = false
+
+  constructor(config: Config, env: { log: ProxyLog }) {
+    this.config = config
+    this.log = env.log
+    this.memory = new Memory(config.memory)
+    this.refusals = new RefusalLog(env.log)
+    this.dispatcher = new Dispatcher(this)
+    for (const options of config.upstreams.values()) this.nodes.set(options.name, this.openNode(options))
+  }
+
+  private openNode(options: UpstreamOptions): Node {
+    return new Node(options, { turn: this.turn, clock: this.clock, log: this.log, fault: this.fault })
+  }
+
+  get server(): ServerView {
+    return this
+  }
+
+  /** Listens, and begins to connect upstream without waiting for it. Rejects when an address cannot be had. */
+  async start(): Promise<void> {
+    for (const options of this.config.listeners) {
+      const door: Door = {
+        listener: new Listener(options, (socket) => this.accept(socket, door)),
+        authenticator: buildAuthenticator(this.config.tenants.values(), options),
+      }
+      this.doors.push(door)
+    }
+    try {
+      await Promise.all(this.doors.map((door) => door.listener.listen()))
+    } catch (error) {
+      for (const door of this.doors) door.listener.close()
+      throw error
+    }
+    for (const node of this.nodes.values()) node.start()
+  }
+
+  get bound(): readonly Bound[] {
+    return this.doors.map((door) => door.listener.bound)
+  }
+
+  private accept(socket: Socket, door: Door): void {
+    // A client that is gone before we look at it has no address.
+    const address = socket.remoteAddress === undefined ? 'unix:0' : `${socket.remoteAddress}:${socket.remotePort}`
+    const local = socket.localAddress === undefined ? 'unix:0' : `${socket.localAddress}:${socket.localPort}`
+    const session = new Session(this.nextId++, Date.now(), address, local, door.authenticator)
+    const client = new ClientConnection(socket, session, this.dispatcher)
+    this.clients.set(client, door)
+    if (this.draining) client.closeWhenAnswered()
+    else if (session.tenant !== undefined) client.welcome()
+  }
+
+  // ClientEnv.
+
+  node(tenant: Tenant): Node {
+    return this.nodes.get(tenant.upstream) as Node
+  }
+
+  stats(tenant: Tenant | undefined): Stats {
+    const name = tenant?.name ?? ''
+    let stats = this.statsOf.get(name)
+    if (stats === undefined) this.statsOf.set(name, (stats = new Stats()))
+    return stats
+  }
+
+  enter(_client: DispatchClient, tenant: Tenant): boolean {
+    return tenant.maxClients === undefined || this.stats(tenant).clients <= tenant.maxClients
+  }
+
+  left(client: DispatchClient): void {
+    this.clients.delete(client as ClientConnection)
+  }
+
+  readonly fault = (error: unknown): void => {
+    this.faults++
+    this.log.error({ err: error }, 'a bug in Keyward: please report it; the connection concerned was closed')
+  }
+
+  // ServerView.
+
+  now(): number {
+    return Date.now()
+  }
+
+  upstream(tenant: Tenant): UpstreamFacts {
+    const node = this.node(tenant)
+    return {
+      redisVersion: node.info.get('redis_version') ?? '7.0.0',
+      resp3: node.resp3,
+      usable: node.downSince === undefined,
+      lastSave: Number(node.info.get('rdb_last_save_time') ?? Math.floor(this.startedAt / 1000)),
+      info: node.info,
+    }
+  }
+
+  *sessions(tenant: Tenant): Iterable<Session> {
+    for (const client of this.clients.keys()) if (client.session.tenant?.name === tenant.name) yield client.session
+  }
+
+  requests(tenant: Tenant): number {
+    return this.stats(tenant).total
+  }
+
+  commands(tenant: Tenant): readonly CommandSpec[] {
+    return this.table.all().filter((spec) => spec.open === 'tenant' || (spec.open === 'passthrough' && tenant.prefix === ''))
+  }
+
+  command(name: string): CommandSpec | undefined {
+    return this.table.byName(name)
+  }
+
+  // Life cycle.
+
+  /** Why this process should or should not get traffic. */
+  ready(): { ready: boolean; reason: string } {
+    if (this.draining) return { ready: false, reason: 'draining' }
+    for (const node of this.nodes.values()) {
+      if (!node.everUp) return { ready: false, reason: `upstream ${node.options.name} has not been reached yet` }
+      if (node.downSince !== undefined && this.clock.now - node.downSince > node.options.hold.time) {
+        return { ready: false, reason: `upstream ${node.options.name} is unusable` }
+      }
+    }
+    return { ready: true, reason: 'ready' }
+  }
+
+  /**
+   * Puts another configuration in the place of this one, whole. Throws, and changes nothing, when it would move keys
+   * out of sight or needs a restart.
+   */
+  async reload(config: Config): Promise<void> {
+    const moved = diffNamespaces(this.config, config)
+    if (moved.length > 0) throw new Error(moved.join('; '))
+    const listeners = (one: Config) => JSON.stringify(one.listeners.map(({ address }) => address))
+    if (listeners(config) !== listeners(this.config)) {
+      throw new Error('listeners changed: addresses are taken at start; restart Keyward to change them')
+    }
+    const before = this.config
+    this.config = config
+    this.generation++
+    this.memory.limit = config.memory
+    for (const [name, options] of config.upstreams) {
+      const old = this.nodes.get(name)
+      if (old !== undefined && JSON.stringify(before.upstreams.get(name)) === JSON.stringify(options)) continue
+      const node = this.openNode(options)
+      this.nodes.set(name, node)
+      node.start()
+      old?.retire()
+    }
+    for (const [name, node] of this.nodes) {
+      if (config.upstreams.has(name)) continue
+      this.nodes.delete(name)
+      node.retire()
+    }
+    for (let i = 0; i < this.doors.length; i++) {
+      this.doors[i].authenticator = buildAuthenticator(config.tenants.values(), config.listeners[i])
+    }
+    for (const [client, door] of [...this.clients]) client.reconfigure(config.tenants, door.authenticator)
+    this.log.info({ generation: this.generation }, 'configuration replaced')
+  }
+
+  /**
+   * Stops accepting, closes each client as soon as nothing of it is under way, blocked ones at half of
+   * `shutdown.deadline`, the rest at the deadline. Resolves when all are closed.
+   */
+  async drain(): Promise<void> {
+    if (this.draining) return
+    this.draining = true
+    for (const door of this.doors) door.listener.close()
+    const begun = performance.now()
+    const { deadline } = this.config.shutdown
+    while (this.clients.size > 0) {
+      const elapsed = performance.now() - begun
+      for (const client of [...this.clients.keys()]) client.drain(elapsed >= deadline / 2)
+      if (elapsed >= deadline) {
+        for (const client of [...this.clients.keys()]) client.cut()
+        break
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.min(DRAIN_STEP, deadline / 4)))
+    }
+    this.stop()
+  }
+
+  /** Closes everything now. */
+  stop(): void {
+    if (this.stopped) return
+    this.stopped = true
+    this.draining = true
+    for (const door of this.doors) door.listener.close()
+    for (const client of [...this.clients.keys()]) client.cut()
+    for (const node of this.nodes.values()) node.stop()
+  }
+}
+
+/** Milliseconds between two looks at who is idle. */
+const DRAIN_STEP = 50

@@ -1,0 +1,379 @@
+import {
+  ARRAY,
+  ATTRIBUTE,
+  BIG_NUMBER,
+  BLOB_ERROR,
+  BOOLEAN,
+  BULK,
+  DOUBLE,
+  ERROR,
+  INTEGER,
+  MAP,
+  NULL,
+  PUSH,
+  SET,
+  STRING,
+  VERBATIM,
+} from './type-bytes.ts'
+
+/** The upstream sent something that is not RESP. Nothing that comes after it on the connection can be trusted. */
+export class BadReply extends Error {
+  override name = 'BadReply'
+}
+
+const CR = 0x0d
+const LF = 0x0a
+const ZERO = 0x30
+const NINE = 0x39
+const PLUS = 0x2b
+const MINUS = 0x2d
+
+/** Where in an element the scanner is. The order matters: up to AFTER_TEXT it is a line without a length. */
+const AT_START = 0
+const IN_TEXT = 1
+const AFTER_TEXT = 2
+const IN_LENGTH = 3
+const AFTER_LENGTH = 4
+const IN_PAYLOAD = 5
+
+/** Longest simple string or error, and longest other line, without type byte and CRLF. */
+const MAX_TEXT = 1024 * 1024
+const MAX_NUMBER = 64 * 1024
+const MAX_INTEGER_DIGITS = 19
+/** Longest payload and largest count; doubles hold twice as much exactly. */
+const MAX_LENGTH = 1e15
+
+/**
+ * Finds where replies end: RESP2 and RESP3, resumable at any byte, building nothing. Every byte is looked at once,
+ * payloads not at all. Attributes and pushes may stand anywhere, also inside aggregates, where they do not count as
+ * elements (the reply to EXEC has a push inside when the transaction published to its own connection).
+ */
+export class ReplyScanner {
+  /** Type byte of the last whole reply, behind its attributes. */
+  type = 0
+  /** The last whole reply had attributes in front of it. */
+  attributes = false
+  /** The last whole reply had pushes inside it. */
+  pushes = false
+  private readonly maxDepth: number
+  private started = false
+  private phase = AT_START
+  /** Type byte of the element being read. */
+  private head = 0
+  /** Of a line: characters so far. Of a payload: bytes to come, CRLF included. */
+  private count = 0
+  /** Of a length: its value so far, -1 from the minus sign of a null on. Of other lines: digits so far. */
+  private length = 0
+  private depth = 0
+  /** Of each open aggregate: elements to come, and its type. */
+  private readonly counts: number[] = []
+  private readonly types: number[] = []
+
+  /** `maxDepth`: most aggregates inside each other. */
+  constructor(maxDepth = 128) {
+    this.maxDepth = maxDepth
+  }
+
+  /** Not inside a reply. */
+  get idle(): boolean {
+    return !this.started
+  }
+
+  /** Forgets the reply at hand. */
+  reset(): void {
+    this.started = false
+    this.phase = AT_START
+    this.depth = 0
+  }
+
+  /**
+   * The offset behind the reply that begins, or goes on, at buf[pos]. -1 when it goes on beyond `end`: all bytes up to
+   * there are its own, and the next call goes on with the bytes that follow. Throws BadReply.
+   */
+  scan(buf: Buffer, pos: number, end: number): number {
+    if (!this.started && pos < end) {
+      // Nearly all replies are one short line or one bulk, and whole.
+      const after = wholeElement(buf, pos, end)
+      if (after >= 0) {
+        this.type = buf[pos]
+        this.attributes = false
+        this.pushes = false
+        return after
+      }
+    }
+    return this.walk(buf, pos, end)
+  }
+
+  private walk(buf: Buffer, start: number, end: number): number {
+    let pos = start
+    while (pos < end) {
+      let done = false
+      switch (this.phase) {
+        case AT_START:
+          if (this.depth > 0) {
+            pos = this.skipPlain(buf, pos, end)
+            if (pos === end) return -1
+            const after = wholeElement(buf, pos, end)
+            if (after >= 0) {
+              this.head = buf[pos]
+              pos = after
+              done = true
+              break
+            }
+          }
+          this.begin(buf[pos++])
+          break
+        case IN_TEXT:
+          pos = this.readText(buf, pos, end)
+          break
+        case IN_LENGTH:
+          pos = this.readLength(buf, pos, end)
+          break
+        case AFTER_TEXT:
+          expect(buf[pos++], LF)
+          done = true
+          break
+        case AFTER_LENGTH:
+          expect(buf[pos++], LF)
+          done = this.open()
+          break
+        default: {
+          const payload = Math.min(this.count - 2, end - pos)
+          if (payload > 0) {
+            pos += payload
+            this.count -= payload
+          } else {
+            expect(buf[pos++], this.count === 2 ? CR : LF)
+            done = --this.count === 0
+          }
+        }
+      }
+      if (done) {
+        this.phase = AT_START
+        if (this.finish()) return pos
+      }
+    }
+    return -1
+  }
+
+  /** Passes over plain elements of the innermost aggregate, except its last, and over nothing else. */
+  private skipPlain(buf: Buffer, start: number, end: number): number {
+    const top = this.depth - 1
+    let left = this.counts[top]
+    let pos = start
+    while (left > 1 && pos < end) {
+      const after = wholeElement(buf, pos, end)
+      if (after < 0) break
+      pos = after
+      left--
+    }
+    this.counts[top] = left
+    return pos
+  }
+
+  /** The first byte of an element. */
+  private begin(head: number): void {
+    if (!this.started) {
+      this.started = true
+      this.attributes = false
+      this.pushes = false
+    }
+    if (this.depth === 0) {
+      this.type = head
+      if (head === ATTRIBUTE) this.attributes = true
+    }
+    this.head = head
+    this.count = 0
+    this.length = 0
+    this.phase = kindOf(head)
+  }
+
+  private readText(buf: Buffer, start: number, end: number): number {
+    const head = this.head
+    const free = head === STRING || head === ERROR
+    let pos = start
+    for (; pos < end; pos++) {
+      const byte = buf[pos]
+      if (byte === CR) {
+        if (!this.textComplete(this.count + pos - start)) throw bad(byte, head)
+        this.phase = AFTER_TEXT
+        pos++
+        break
+      }
+      if (free ? byte === LF : !this.fits(byte, this.count + pos - start)) throw bad(byte, head)
+    }
+    this.count += pos - start
+    if (this.count > (free ? MAX_TEXT : MAX_NUMBER) + (this.phase === AFTER_TEXT ? 1 : 0)) {
+      throw new BadReply('line too long')
+    }
+    return pos
+  }
+
+  /** May `byte` be character `index` of a line that is not a simple string? Counts digits. */
+  private fits(byte: number, index: number): boolean {
+    switch (this.head) {
+      case INTEGER:
+      case BIG_NUMBER:
+        if (byte < ZERO || byte > NINE) return index === 0 && (byte === MINUS || byte === PLUS)
+        this.length++
+        return this.head === BIG_NUMBER || this.length <= MAX_INTEGER_DIGITS
+      case DOUBLE:
+        return IN_DOUBLE[byte] === 1
+      case BOOLEAN:
+        return index === 0 && (byte === 0x74 || byte === 0x66)
+      default:
+        return false
+    }
+  }
+
+  private textComplete(count: number): boolean {
+    switch (this.head) {
+      case INTEGER:
+      case BIG_NUMBER:
+        return this.length > 0
+      case DOUBLE:
+      case BOOLEAN:
+        return count > 0
+      default:
+        return true
+    }
+  }
+
+  private readLength(buf: Buffer, start: number, end: number): number {
+    let { count, length } = this
+    let pos = start
+    while (pos < end) {
+      const byte = buf[pos++]
+      if (byte === CR) {
+        if (count < (length < 0 ? 2 : 1)) throw bad(byte, this.head)
+        this.phase = AFTER_LENGTH
+        break
+      }
+      if (byte === MINUS && count === 0 && (this.head === BULK || this.head === ARRAY)) {
+        length = -1
+      } else if (length < 0) {
+        if (byte !== 0x31 || count !== 1) throw bad(byte, this.head)
+      } else {
+        if (byte < ZERO || byte > NINE || (count > 0 && length === 0)) throw bad(byte, this.head)
+        length = length * 10 + byte - ZERO
+        if (length > MAX_LENGTH) throw new BadReply('length too large')
+      }
+      count++
+    }
+    this.count = count
+    this.length = length
+    return pos
+  }
+
+  /** A length has been read. Returns whether the element ends with it. */
+  private open(): boolean {
+    const { head, length } = this
+    if (length < 0) return true
+    if (head === BULK || head === BLOB_ERROR || head === VERBATIM) {
+      if (head === VERBATIM && length < 4) throw new BadReply('verbatim string without a format')
+      this.count = length + 2
+      this.phase = IN_PAYLOAD
+      return false
+    }
+    if (length === 0) return true
+    if (this.depth === this.maxDepth) throw new BadReply(`more than ${this.maxDepth} levels deep`)
+    this.counts[this.depth] = head === MAP || head === ATTRIBUTE ? 2 * length : length
+    this.types[this.depth++] = head
+    this.phase = AT_START
+    return false
+  }
+
+  /** The element of type `head` is whole. Returns whether the reply is. */
+  private finish(): boolean {
+    let type = this.head
+    while (this.depth > 0) {
+      // An aggregate on the stack always waits for one element more, so that what does not count never ends it.
+      if (type === PUSH) this.pushes = true
+      if (type === PUSH || type === ATTRIBUTE) return false
+      if (--this.counts[this.depth - 1] > 0) return false
+      type = this.types[--this.depth]
+    }
+    if (type === ATTRIBUTE) return false
+    this.started = false
+    return true
+  }
+}
+
+/** The offset behind the element at pos, if it is one of the usual scalars and all there; else -1. */
+function wholeElement(buf: Buffer, pos: number, end: number): number {
+  const head = buf[pos]
+  let at = pos + 1
+  let byte = 0
+  if (head === BULK) {
+    let length = 0
+    if (at + 3 < end && buf[at] === MINUS) {
+      return buf[at + 1] === ZERO + 1 && buf[at + 2] === CR && buf[at + 3] === LF ? at + 4 : -1
+    }
+    while (at < end && (byte = buf[at]) >= ZERO && byte <= NINE) {
+      length = length * 10 + byte - ZERO
+      at++
+    }
+    const after = at + length + 4
+    return after <= end &&
+      (length > 0 ? buf[pos + 1] !== ZERO : at === pos + 2) &&
+      byte === CR &&
+      buf[at + 1] === LF &&
+      buf[after - 2] === CR &&
+      buf[after - 1] === LF
+      ? after
+      : -1
+  }
+  if (head === INTEGER) {
+    while (at < end && (byte = buf[at]) >= ZERO && byte <= NINE) at++
+    const digits = at - pos - 1
+    if (digits === 0 || digits > MAX_INTEGER_DIGITS) return -1
+  } else if (head === STRING || head === ERROR) {
+    while (at < end && (byte = buf[at]) !== CR && byte !== LF) at++
+    if (at - pos - 1 > MAX_TEXT) return -1
+  } else if (head === DOUBLE) {
+    while (at < end && IN_DOUBLE[(byte = buf[at])] === 1) at++
+    if (at === pos + 1 || at - pos - 1 > MAX_NUMBER) return -1
+  } else if (head === NULL) {
+    if (at < end) byte = buf[at]
+  } else {
+    return -1
+  }
+  return byte === CR && at + 1 < end && buf[at + 1] === LF ? at + 2 : -1
+}
+
+/** The phase that follows a type byte. */
+function kindOf(head: number): number {
+  switch (head) {
+    case STRING:
+    case ERROR:
+    case INTEGER:
+    case NULL:
+    case BOOLEAN:
+    case DOUBLE:
+    case BIG_NUMBER:
+      return IN_TEXT
+    case BULK:
+    case ARRAY:
+    case MAP:
+    case SET:
+    case PUSH:
+    case ATTRIBUTE:
+    case BLOB_ERROR:
+    case VERBATIM:
+      return IN_LENGTH
+    default:
+      throw new BadReply(`no reply begins with byte ${head}`)
+  }
+}
+
+/** 1 for what printf and the names of infinity and not-a-number may put into a double. */
+const IN_DOUBLE = new Uint8Array(256)
+for (const byte of Buffer.from('0123456789+-.eEinfa')) IN_DOUBLE[byte] = 1
+
+function expect(byte: number, wanted: number): void {
+  if (byte !== wanted) throw new BadReply(`byte ${byte} where a line should end`)
+}
+
+function bad(byte: number, head: number): BadReply {
+  return new BadReply(`byte ${byte} in a line that began with ${String.fromCharCode(head)}`)
+}

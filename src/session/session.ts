@@ -1,0 +1,88 @@
+import { keyPrefix, type Tenant } from './tenant.ts'
+
+/** What AUTH and HELLO need to log somebody in; policies/auth.ts implements it. */
+export interface Authenticator {
+  /** The tenant and user of this name and password, or undefined. `user` may be "tenant/user". */
+  login(user: string, password: Buffer): Login | undefined
+  /** Who a client is before any AUTH (a listener with `login: optional`), if anybody. */
+  readonly anonymous: Login | undefined
+}
+
+export interface Login {
+  readonly tenant: Tenant
+  readonly user: string
+}
+
+/** What CLIENT REPLY said: `skip` = drop the reply of the next request; `skipping` = of the present one. */
+export type ReplyMode = 'on' | 'off' | 'skip'
+
+/**
+ * Who is talking: all that a client sees as the state of its connection. Nothing of it lives upstream,
+ * so a request may go out on any upstream connection.
+ */
+export class Session {
+  /** CLIENT ID: unique in this process. */
+  readonly id: number
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  readonly address: string
+  readonly localAddress: string
+  authenticator: Authenticator
+  tenant: Tenant | undefined
+  user = 'default'
+  protocol: 2 | 3 = 2
+  db = 0
+  /** In front of every key of the current database, '' before login. */
+  prefix: Buffer = NO_PREFIX
+  name = ''
+  libName = ''
+  libVersion = ''
+  replyMode: ReplyMode = 'on'
+  noEvict = false
+  noTouch = false
+  /** Lower-case name of the last command, for CLIENT LIST. */
+  lastCommand = 'NULL'
+  /** Process clock, milliseconds. */
+  lastActive = 0
+
+  constructor(id: number, now: number, address: string, localAddress: string, authenticator: Authenticator) {
+    this.id = id
+    this.since = now
+    this.address = address
+    this.localAddress = localAddress
+    this.authenticator = authenticator
+    this.enterAnonymously()
+  }
+
+  login(to: Login): void {
+    if (to.tenant !== this.tenant) this.db = 0
+    this.tenant = to.tenant
+    this.user = to.user
+    this.prefix = keyPrefix(to.tenant, this.db)
+  }
+
+  select(db: number): void {
+    this.db = db
+    if (this.tenant !== undefined) this.prefix = keyPrefix(this.tenant, db)
+  }
+
+  /** RESET: as if just connected. https://redis.io/commands/reset/ */
+  reset(): void {
+    this.protocol = 2
+    this.name = ''
+    this.replyMode = 'on'
+    this.noEvict = false
+    this.noTouch = false
+    this.enterAnonymously()
+  }
+
+  private enterAnonymously(): void {
+    this.tenant = undefined
+    this.user = 'default'
+    this.db = 0
+    this.prefix = NO_PREFIX
+    if (this.authenticator.anonymous !== undefined) this.login(this.authenticator.anonymous)
+  }
+}
+
+const NO_PREFIX = Buffer.alloc(0)

@@ -1,0 +1,136 @@
+import { encodeRequest } from '../resp/request-encoder.ts'
+import type { ConnectionKind, Handshake } from './connection.ts'
+import type { UpstreamOptions } from './options.ts'
+
+/** What a handshake learns, and what it must know of the node. */
+export interface HandshakeNode {
+  readonly options: UpstreamOptions
+  /** CLIENT IDs of lost connections whose data the server may still execute (s12 of the semantics: closing does not un-send). */
+  readonly lostIds: ReadonlySet<number>
+  /** run_id of the server that those belonged to. */
+  readonly runId: string
+  learned(info: ReadonlyMap<string, string>): void
+  noResp3(): void
+  /** The upstream's user may not do this; said once in the log. */
+  missing(power: Power, error: string): void
+  /** No data of these ids will be executed any more. */
+  buried(ids: readonly number[]): void
+}
+
+/** Things the service user should be able to do, and what is lost when it cannot. */
+export const POWERS = {
+  'client id': 'after a lost connection, an old write may still be executed behind a newer one',
+  'client kill': 'after a lost connection, an old write may still be executed behind a newer one',
+  'client no-evict': 'maxmemory-clients of the upstream may close lanes',
+  info: 'its version, its role and LOADING are not seen in advance',
+} as const
+export type Power = keyof typeof POWERS
+
+type Step = 'hello' | 'auth' | 'name' | 'id' | 'no-evict' | 'info' | 'kill'
+
+/**
+ * Makes a fresh socket usable: protocol and login, CLIENT ID (to be able to kill it later), INFO (is it loading, is
+ * it the server we knew), and CLIENT KILL of lost predecessors, whose reply proves that nothing of theirs will still
+ * be executed. Two round trips at most. https://redis.io/commands/hello/ https://redis.io/commands/client-kill/
+ */
+export class LoginHandshake implements Handshake {
+  private readonly node: HandshakeNode
+  private readonly kind: ConnectionKind
+  private readonly protocol: 2 | 3
+  private readonly setId: (id: number) => void
+  private steps: Step[] = []
+  private killing: number[] = []
+
+  constructor(node: HandshakeNode, kind: ConnectionKind, protocol: 2 | 3, setId: (id: number) => void) {
+    this.node = node
+    this.kind = kind
+    this.protocol = protocol
+    this.setId = setId
+  }
+
+  begin(): Buffer {
+    const { user, password } = this.node.options
+    const out: Buffer[] = []
+    const say = (step: Step, ...args: string[]) => {
+      this.steps.push(step)
+      out.push(encodeRequest(args))
+    }
+    if (this.protocol === 3) {
+      say('hello', 'HELLO', '3', ...(password === undefined ? [] : ['AUTH', user ?? 'default', password]))
+    } else if (password !== undefined) {
+      say('auth', 'AUTH', ...(user === undefined ? [] : [user]), password)
+    }
+    say('name', 'CLIENT', 'SETNAME', 'keyward')
+    say('id', 'CLIENT', 'ID')
+    if (this.kind !== 'pin') say('no-evict', 'CLIENT', 'NO-EVICT', 'ON')
+    say('info', 'INFO')
+    return Buffer.concat(out)
+  }
+
+  reply(type: number, frame: Buffer): Buffer | 'ready' | undefined {
+    const step = this.steps.shift()
+    const error = type === ERROR ? frame.toString('latin1', 1, frame.length - 2) : undefined
+    if (error !== undefined && /^(NOAUTH|WRONGPASS|DENIED|LOADING|ERR (invalid password|AUTH))/.test(error)) throw new Error(error)
+    switch (step) {
+      case undefined:
+        throw new Error('a reply that nobody asked for')
+      case 'hello':
+        if (error !== undefined) {
+          if (!/^NOPROTO|unknown command/i.test(error)) throw new Error(error)
+          this.node.noResp3()
+          throw new Error('no RESP3')
+        }
+        break
+      case 'auth':
+        if (error !== undefined) throw new Error(error)
+        break
+      case 'name':
+        break
+      case 'id':
+        if (error !== undefined) this.node.missing('client id', error)
+        else this.setId(Number(frame.toString('latin1', 1, frame.length - 2)))
+        break
+      case 'no-evict':
+        if (error !== undefined) this.node.missing('client no-evict', error)
+        break
+      case 'info':
+        return this.afterInfo(error, frame)
+      case 'kill':
+        if (error !== undefined && !error.startsWith('ERR No such client')) this.node.missing('client kill', error)
+        if (this.steps.length > 0) break
+        this.node.buried(this.killing)
+        return 'ready'
+    }
+    return undefined
+  }
+
+  private afterInfo(error: string | undefined, frame: Buffer): Buffer | 'ready' {
+    if (error !== undefined) {
+      this.node.missing('info', error)
+      this.node.buried([...this.node.lostIds])
+    } else {
+      const info = parseInfo(frame)
+      if (info.get('loading') === '1') throw new Error('LOADING')
+      const lost = [...this.node.lostIds]
+      // Another run_id: a new process, with other ids and nothing of the old sockets in it.
+      if (lost.length > 0 && info.get('run_id') === this.node.runId) this.killing = lost
+      else this.node.buried(lost)
+      this.node.learned(info)
+    }
+    if (this.killing.length === 0) return 'ready'
+    for (const _ of this.killing) this.steps.push('kill')
+    return Buffer.concat(this.killing.map((id) => encodeRequest(['CLIENT', 'KILL', 'ID', String(id)])))
+  }
+}
+
+/** The `name:value` lines of an INFO reply, whatever its RESP type. */
+function parseInfo(frame: Buffer): Map<string, string> {
+  const fields = new Map<string, string>()
+  for (const line of frame.toString('latin1').split('\r\n')) {
+    const colon = line.indexOf(':')
+    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1))
+  }
+  return fields
+}
+
+const ERROR = 0x2d

@@ -1,0 +1,199 @@
+import type { Exchange, ExchangeClient, Via } from '../commands/exchange.ts'
+import { Backoff } from '../lib/backoff.ts'
+import { Slab } from '../lib/slab.ts'
+import { type Connection, WINDOW } from './connection.ts'
+import { close, fail, sortLost } from './failure.ts'
+import { Held } from './held.ts'
+
+/** What makes lanes interchangeable. Identity: which user of the upstream they are logged in as. */
+export interface LaneKey {
+  readonly protocol: 2 | 3
+  readonly identity: 'service'
+  readonly size: 'normal' | 'bulk'
+}
+
+/** What a set of lanes asks of its node. */
+export interface LaneHost {
+  readonly lanes: number
+  readonly holdMemory: number
+  readonly holdTime: number
+  now(): number
+  /** False while data of a lost connection may still be executed, or the server's role is in doubt. */
+  readonly open: boolean
+  dialLane(key: LaneKey): Connection
+  /** Runs fn after `delay` milliseconds unless the node was stopped. */
+  later(delay: number, fn: () => void): void
+}
+
+/** A lane with more than this queued makes the next request look for, or open, another. */
+const BUSY = WINDOW / 4
+
+/**
+ * The lanes of one key, and the held requests in front of them. The first lane is filled before the next is used:
+ * few full connections make bigger batches than many half-empty ones, for us and for Redis.
+ */
+export class LaneSet implements Via {
+  readonly key: LaneKey
+  readonly held = new Held()
+  connections: Connection[] = []
+  /** Where requests are written that find no lane ready. */
+  private readonly spare = new Slab()
+  private readonly host: LaneHost
+  private readonly backoff = new Backoff(50, 2000)
+  private opening = false
+  /** Answers to requests that were put back, until it is known whether they may be sent again. */
+  private readonly refusals = new Map<Exchange, Buffer>()
+
+  constructor(key: LaneKey, host: LaneHost) {
+    this.key = key
+    this.host = host
+  }
+
+  fits(protocol: 2 | 3, bulk: boolean): boolean {
+    return protocol === this.key.protocol && bulk === (this.key.size === 'bulk')
+  }
+
+  /** Where a request that is about to be scheduled here should be written. */
+  slab(client: ExchangeClient): Slab {
+    if (client.pending > 0 && client.via !== this) return (client.via as Connection).slab
+    const lane = this.host.open ? this.pick() : undefined
+    return lane === undefined ? this.spare : lane.slab
+  }
+
+  /** x is counted in its client's `pending` already. */
+  schedule(x: Exchange): void {
+    const lane = this.host.open && this.held.count === 0 ? this.pick() : undefined
+    if (lane === undefined) {
+      this.hold(x)
+      return
+    }
+    x.client.via = lane
+    lane.schedule(x)
+  }
+
+  private hold(x: Exchange): void {
+    x.client.via = this
+    x.own()
+    if (this.held.bytes + x.size > this.host.holdMemory) {
+      fail(x, 'UPSTREAMDOWN')
+      return
+    }
+    this.held.add(x, this.host.now())
+    this.open()
+  }
+
+  /** The first lane that is not busy, else the least busy one; opens another when all are. */
+  private pick(): Connection | undefined {
+    let best: Connection | undefined
+    let load = Number.POSITIVE_INFINITY
+    for (let i = 0; i < this.connections.length; i++) {
+      const lane = this.connections[i]
+      if (!lane.ready || lane.retired) continue
+      const queued = lane.inFlight + lane.waiting
+      if (queued < BUSY) return lane
+      if (queued < load) {
+        load = queued
+        best = lane
+      }
+    }
+    if (best !== undefined && this.connections.length < this.host.lanes) this.open()
+    return best
+  }
+
+  /** Opens one more lane, unless one is on its way. */
+  open(): void {
+    if (this.opening || this.connections.filter((lane) => !lane.retired).length >= this.host.lanes) return
+    this.opening = true
+    this.connections.push(this.host.dialLane(this.key))
+  }
+
+  ready(): void {
+    this.opening = false
+    this.backoff.reset()
+  }
+
+  /** A lane is gone. What may be repeated goes to held before any request that comes later. */
+  closed(lane: Connection, left: Exchange | undefined, wasReady: boolean): void {
+    this.connections = this.connections.filter((other) => other !== lane)
+    if (!wasReady) this.opening = false
+    const lost = sortLost(left)
+    const now = this.host.now()
+    for (const x of lost.repeat) {
+      x.client.via = this
+      if (this.held.bytes + x.size > this.host.holdMemory) lost.unknown.push(x)
+      else this.held.add(x, now)
+    }
+    for (const x of lost.unknown) fail(x, x.place === 'sent' ? 'OUTCOMEUNKNOWN' : 'UPSTREAMDOWN')
+    for (const x of lost.abandoned) close(x)
+    this.reopen()
+  }
+
+  /** There is always one lane, or one on its way. */
+  private reopen(): void {
+    if (this.opening || this.connections.some((lane) => lane.ready && !lane.retired)) return
+    this.opening = true
+    this.host.later(this.backoff.next(), () => {
+      this.opening = false
+      if (!this.connections.some((lane) => lane.ready && !lane.retired)) {
+        this.opening = true
+        this.connections.push(this.host.dialLane(this.key))
+      }
+    })
+  }
+
+  /** x was answered `error` and not executed: unsent again. Later requests of its client queue behind it. */
+  putBack(x: Exchange, error: Buffer): void {
+    x.client.via = this
+    this.refusals.set(x, error)
+    this.held.add(x, this.host.now())
+  }
+
+  /** Something later of this client was executed: what was put back would now come too late. */
+  overtaken(client: ExchangeClient): void {
+    if (this.refusals.size === 0) return
+    for (const x of this.held.take((one) => one.client === client && this.refusals.has(one))) this.refuse(x)
+  }
+
+  /** Those that were put back will not be executed by this server: they get its own answer. */
+  passOnRefusals(): void {
+    if (this.refusals.size === 0) return
+    for (const x of this.held.take((one) => this.refusals.has(one))) this.refuse(x)
+  }
+
+  private refuse(x: Exchange): void {
+    const error = this.refusals.get(x)
+    this.refusals.delete(x)
+    if (error !== undefined) x.client.deliver(x, ERROR, error, 0, error.length, true)
+    close(x)
+  }
+
+  /** Sends what is held, as far as a lane is ready. */
+  release(): void {
+    while (this.held.count > 0 && this.host.open) {
+      const lane = this.pick()
+      if (lane === undefined) return
+      const x = this.held.shift() as Exchange
+      this.refusals.delete(x)
+      const client = x.client
+      if (client.gone) {
+        close(x)
+        continue
+      }
+      // All of one client on one lane; via is still this set for the first of them.
+      if (client.via === this || !client.via?.fits(this.key.protocol, this.key.size === 'bulk')) client.via = lane
+      client.via.schedule(x)
+    }
+  }
+
+  /** Fails what has been held longer than hold.time. */
+  expire(now: number): void {
+    const oldest = this.held.oldest
+    if (oldest === undefined || now - oldest < this.host.holdTime) return
+    for (const x of this.held.take((one) => now - one.heldAt >= this.host.holdTime)) {
+      if (this.refusals.has(x)) this.refuse(x)
+      else fail(x, 'UPSTREAMDOWN')
+    }
+  }
+}
+
+const ERROR = 0x2d

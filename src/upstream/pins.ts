@@ -1,0 +1,178 @@
+import type { ExchangeClient } from '../commands/exchange.ts'
+import { Backoff } from '../lib/backoff.ts'
+import type { Connection } from './connection.ts'
+import type { PinOptions } from './options.ts'
+
+/** Blocked and transactional clients have separate caps, so that a producer never waits behind consumers (s29). */
+export type PinUse = 'blocked' | 'transaction'
+
+export interface PinHost {
+  readonly pins: PinOptions
+  readonly holdTime: number
+  readonly open: boolean
+  now(): number
+  dialPin(protocol: 2 | 3): Connection
+  later(delay: number, fn: () => void): void
+}
+
+interface Waiter {
+  readonly client: ExchangeClient
+  readonly use: PinUse
+  readonly protocol: 2 | 3
+  readonly since: number
+}
+
+/**
+ * Dedicated connections, lent to one client at a time. Given back only when provably clean (no MULTI, no WATCH, no
+ * reply outstanding), else closed. Limits: `pins.max` of each use, `pins.perTenant` of each use for one tenant; waiters
+ * are as many as clients, each for at most hold.time.
+ */
+export class Pins {
+  private readonly host: PinHost
+  private readonly idle: Connection[] = []
+  private readonly uses = new Map<Connection, { readonly use: PinUse; readonly tenant: number }>()
+  private readonly counts = { blocked: new Counts(), transaction: new Counts() }
+  private waiters: Waiter[] = []
+  private opening = 0
+  private readonly backoff = new Backoff(50, 2000)
+
+  constructor(host: PinHost) {
+    this.host = host
+  }
+
+  view(): { idle: number; blocked: number; transaction: number; waiting: number; opening: number; oldest: number } {
+    return {
+      idle: this.idle.length,
+      blocked: this.counts.blocked.total,
+      transaction: this.counts.transaction.total,
+      waiting: this.waiters.length,
+      opening: this.opening,
+      oldest: this.waiters.length === 0 ? 0 : this.host.now() - this.waiters[0].since,
+    }
+  }
+
+  /** All open pins, lent or idle. */
+  *all(): Iterable<Connection> {
+    yield* this.idle
+    yield* this.uses.keys()
+  }
+
+  /**
+   * Asks for a pin. `client.pinReady` or `pinRefused` is called, at once or later. Over the cap a blocking command is
+   * refused at once (Redis' own words for it), a transaction waits for one to be given back.
+   */
+  ask(use: PinUse, client: ExchangeClient, protocol: 2 | 3): void {
+    const full = this.full(use, client.tenantIndex)
+    if (full && use === 'blocked') {
+      client.pinRefused('MAXCLIENTS')
+      return
+    }
+    this.waiters.push({ client, use, protocol, since: this.host.now() })
+    this.serve()
+  }
+
+  private full(use: PinUse, tenant: number): boolean {
+    const counts = this.counts[use]
+    return counts.total >= this.host.pins.max || counts.of(tenant) >= this.host.pins.perTenant
+  }
+
+  /** Gives idle pins to waiters and opens what is missing. */
+  serve(): void {
+    if (!this.host.open) return
+    let short = 0
+    const left: Waiter[] = []
+    const served = this.waiters
+    this.waiters = []
+    for (const waiter of served) {
+      if (waiter.client.gone) continue
+      if (this.full(waiter.use, waiter.client.tenantIndex)) {
+        left.push(waiter)
+        continue
+      }
+      const at = this.idle.findLastIndex((pin) => pin.protocol === waiter.protocol)
+      if (at < 0) {
+        left.push(waiter)
+        short++
+        continue
+      }
+      const pin = this.idle.splice(at, 1)[0]
+      this.uses.set(pin, { use: waiter.use, tenant: waiter.client.tenantIndex })
+      this.counts[waiter.use].add(waiter.client.tenantIndex, 1)
+      pin.holder = waiter.client
+      waiter.client.pinReady(pin)
+    }
+    this.waiters = left.concat(this.waiters)
+    for (; this.opening < short; this.opening++) {
+      const waiter = left.find((one) => !this.full(one.use, one.client.tenantIndex))
+      this.host.dialPin(waiter?.protocol ?? 2)
+    }
+  }
+
+  /** A pin that was asked for is connected. */
+  ready(pin: Connection): void {
+    this.opening--
+    this.backoff.reset()
+    this.idle.push(pin)
+    this.serve()
+  }
+
+  /** `pin` goes back; `clean`: its replies proved that it holds no state of the client. */
+  release(pin: Connection, clean: boolean): void {
+    if (!this.forget(pin)) return
+    if (clean && pin.ready && pin.length === 0 && this.idle.length < this.host.pins.warm) {
+      pin.idleSince = this.host.now()
+      this.idle.push(pin)
+    } else {
+      pin.close('the pin was given back')
+    }
+    this.serve()
+  }
+
+  /** Takes a lent pin out of the books; false when it was not lent. */
+  private forget(pin: Connection): boolean {
+    const lent = this.uses.get(pin)
+    if (lent === undefined) return false
+    this.uses.delete(pin)
+    this.counts[lent.use].add(lent.tenant, -1)
+    pin.holder = undefined
+    return true
+  }
+
+  /** A pin was closed. */
+  closed(pin: Connection, wasReady: boolean): void {
+    const at = this.idle.indexOf(pin)
+    if (at >= 0) this.idle.splice(at, 1)
+    this.forget(pin)
+    if (wasReady) {
+      this.serve()
+      return
+    }
+    this.host.later(this.backoff.next(), () => {
+      this.opening--
+      this.serve()
+    })
+  }
+
+  expire(now: number): void {
+    const late = this.waiters.filter((waiter) => now - waiter.since >= this.host.holdTime || waiter.client.gone)
+    if (late.length === 0) return
+    this.waiters = this.waiters.filter((waiter) => !late.includes(waiter))
+    for (const waiter of late) if (!waiter.client.gone) waiter.client.pinRefused('UPSTREAMDOWN')
+  }
+}
+
+class Counts {
+  total = 0
+  private readonly byTenant = new Map<number, number>()
+
+  of(tenant: number): number {
+    return this.byTenant.get(tenant) ?? 0
+  }
+
+  add(tenant: number, by: 1 | -1): void {
+    this.total += by
+    const count = this.of(tenant) + by
+    if (count === 0) this.byTenant.delete(tenant)
+    else this.byTenant.set(tenant, count)
+  }
+}

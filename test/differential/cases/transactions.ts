@@ -1,0 +1,58 @@
+import { type Sequence, sequence } from './sequence.ts'
+
+const ID = { mode: 'shape', reason: "the connection's id is Keyward's own" } as const
+
+/** MULTI, EXEC, DISCARD, WATCH, and commands that Keyward answers itself in between. */
+export const transactions: readonly Sequence[] = [
+  sequence('plain', 'MULTI', 'SET a 1', 'INCR a', 'GET a', 'EXEC', 'GET a'),
+  sequence('empty', 'MULTI', 'EXEC', 'MULTI', 'DISCARD'),
+  sequence('without MULTI', 'EXEC', 'DISCARD', 'UNWATCH', 'EXEC'),
+  sequence('two in a row', 'MULTI', 'SET a 1', 'EXEC', 'MULTI', 'SET a 2', 'DISCARD', 'GET a'),
+  sequence('nested', 'MULTI', 'MULTI', 'SET a 1', 'EXEC', 'GET a'),
+  sequence('unknown command aborts', 'MULTI', 'SET a 1', 'NOSUCH x', 'SET b 1', 'EXEC', 'GET a', 'EXEC'),
+  sequence('wrong number of arguments aborts', 'MULTI', 'SET a', 'EXEC', 'MULTI', 'OBJECT ENCODING', 'EXEC', 'MULTI', 'OBJECT NOSUCH a', 'EXEC'),
+  sequence('wrong number of arguments of EXEC itself', 'MULTI', 'SET a 1', 'EXEC x', 'EXEC', 'GET a'),
+  sequence('wrong number of arguments of DISCARD itself', 'MULTI', 'SET a 1', 'DISCARD x', 'EXEC', 'GET a'),
+  sequence('errors while it runs', 'MULTI', 'LPUSH str a', 'INCR str', 'SET a 1', 'EXEC', 'GET a'),
+  sequence('aborted, then discarded', 'MULTI', 'NOSUCH', 'DISCARD', 'EXEC', 'PING'),
+  sequence('WATCH, own change', 'WATCH str', 'SET str changed', 'MULTI', 'GET str', 'EXEC', 'GET str'),
+  sequence('WATCH, nothing changed', 'WATCH str list', 'GET str', 'MULTI', 'SET str new', 'EXEC', 'GET str'),
+  sequence('WATCH, UNWATCH', 'WATCH str', 'SET str changed', 'UNWATCH', 'MULTI', 'GET str', 'EXEC'),
+  sequence('WATCH of a missing key that appears', 'WATCH missing', 'SET missing x', 'MULTI', 'GET missing', 'EXEC'),
+  sequence('WATCH goes with DISCARD', 'WATCH str', 'SET str changed', 'MULTI', 'DISCARD', 'MULTI', 'GET str', 'EXEC'),
+  sequence('WATCH goes with EXEC', 'WATCH str', 'MULTI', 'EXEC', 'SET str changed', 'MULTI', 'GET str', 'EXEC'),
+  sequence('WATCH goes with an aborted EXEC', 'WATCH str', 'MULTI', 'NOSUCH', 'EXEC', 'SET str changed', 'MULTI', 'GET str', 'EXEC'),
+  sequence('WATCH inside', 'MULTI', 'WATCH str', 'SET a 1', 'EXEC', 'GET a'),
+  sequence('UNWATCH inside', 'WATCH str', 'MULTI', 'UNWATCH', 'SET a 1', 'EXEC'),
+  sequence('WATCH twice', 'WATCH str', 'WATCH list', 'RPUSH list z', 'MULTI', 'GET str', 'EXEC'),
+  sequence('WATCH wrong', 'WATCH', 'MULTI', 'WATCH', 'EXEC'),
+  sequence('keys that come back', 'MULTI', 'LMPOP 2 missing list LEFT', 'ZMPOP 1 zset:a MIN', 'XREAD STREAMS stream stream:b 0 0', 'BLPOP list 0', 'BZPOPMAX zset:a 0', 'EXEC'),
+  sequence('blocking inside does not block', 'MULTI', 'BLPOP missing 0', 'BLMOVE missing list LEFT RIGHT 0', 'BZPOPMIN missing 0', 'BLMPOP 0 1 missing LEFT', 'XREAD BLOCK 0 STREAMS stream $', 'EXEC'),
+  sequence('a reader group inside', 'MULTI', 'XREADGROUP GROUP g1 c9 STREAMS stream >', 'XREADGROUP GROUP g1 c9 BLOCK 0 STREAMS stream >', 'EXEC'),
+  sequence('NOGROUP inside', 'MULTI', 'XREADGROUP GROUP nosuch c STREAMS stream >', 'XCLAIM stream nosuch c 0 1-1', 'XGROUP SETID stream nosuch 0', 'EXEC'),
+  sequence('WAIT inside', 'MULTI', 'SET a 1', 'WAIT 0 10', 'EXEC'),
+  sequence('our own answers inside', 'MULTI', 'PING', 'PING x', 'ECHO y', 'CLIENT GETNAME', 'SET a 1', 'CLIENT SETNAME me', 'LASTSAVE', 'EXEC', 'CLIENT GETNAME', 'GET a'),
+  { name: 'our own answers inside, with values of their own', steps: ['MULTI', 'CLIENT ID', 'TIME', 'SET a 1', 'EXEC'], modes: { 4: ID } },
+  sequence('our own errors inside', 'MULTI', 'CLIENT SETNAME', 'EXEC', 'MULTI', ['CLIENT', 'SETNAME', 'a b'], 'SET a 1', 'EXEC', 'GET a'),
+  sequence('AUTH inside', 'MULTI', 'AUTH pass', 'AUTH wrong', 'SET a 1', 'EXEC', 'GET a'),
+  sequence('discarded with our own answers', 'MULTI', 'CLIENT SETNAME me', 'DISCARD', 'CLIENT GETNAME'),
+  {
+    name: 'SELECT inside',
+    databases: true,
+    steps: ['MULTI', 'SELECT 4', 'SET inside 4', 'SELECT 5', 'GET inside', 'EXEC', 'GET inside', 'SELECT 4', 'GET inside', 'DEL inside'],
+  },
+  {
+    name: 'SELECT inside, refused and discarded',
+    databases: true,
+    steps: ['SELECT 2', 'SET here 2', 'MULTI', 'SELECT 99', 'GET here', 'SELECT abc', 'EXEC', 'GET here', 'MULTI', 'SELECT 3', 'DISCARD', 'GET here', 'DEL here'],
+  },
+  {
+    name: 'SELECT inside, not executed',
+    databases: true,
+    steps: ['SELECT 2', 'SET here 2', 'WATCH here', 'SET here 3', 'MULTI', 'SELECT 5', 'EXEC', 'GET here', 'MULTI', 'SELECT 5', 'NOSUCH', 'EXEC', 'GET here', 'DEL here'],
+  },
+  { name: 'CLIENT REPLY SKIP in front', replies: 3, steps: ['CLIENT REPLY SKIP', 'MULTI', 'SET a 1', 'EXEC', 'GET a'] },
+  sequence('long', 'MULTI', ...Array.from({ length: 200 }, (_, i) => `SET key:${i % 20} ${i}`), 'EXEC', 'MGET key:1 key:19'),
+  sequence('big', 'MULTI', ['SET', 'big', 'x'.repeat(300_000)], 'STRLEN big', 'GET big', 'EXEC'),
+  sequence('ways in turn', 'SET a 1', 'MULTI', 'INCR a', 'EXEC', 'INCR a', 'RPUSH q 1', 'BLPOP q 0', 'MULTI', 'INCR a', 'EXEC', 'PING', 'GET a'),
+]

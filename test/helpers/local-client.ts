@@ -1,0 +1,178 @@
+import type { ArgView } from '../../src/commands/arg-view.ts'
+import type { CommandTable } from '../../src/commands/lookup.ts'
+import { quirks as client } from '../../src/commands/quirks/client.ts'
+import { quirks as command } from '../../src/commands/quirks/command.ts'
+import { quirks as config } from '../../src/commands/quirks/config.ts'
+import { quirks as connection } from '../../src/commands/quirks/connection.ts'
+import { quirks as info } from '../../src/commands/quirks/info.ts'
+import { quirks as server } from '../../src/commands/quirks/server.ts'
+import { unknownCommand, unknownSubcommand, wrongArity } from '../../src/commands/refusal.ts'
+import type { ServerView, UpstreamFacts } from '../../src/commands/server-view.ts'
+import { type CommandSpec, FLAG, type LocalCall, type Quirk } from '../../src/commands/spec.ts'
+import { buildTable } from '../../src/commands/table.ts'
+import { ERRORS } from '../../src/errors.ts'
+import { ReplyWriter } from '../../src/resp/reply-writer.ts'
+import { type Authenticator, type Login, Session } from '../../src/session/session.ts'
+import type { Tenant } from '../../src/session/tenant.ts'
+import { argsOf } from './arg-view.ts'
+
+/** The commands that Keyward answers itself. */
+export const LOCAL: Readonly<Record<string, Quirk>> = { ...client, ...command, ...config, ...connection, ...info, ...server }
+
+let table: CommandTable | undefined
+
+export function theTable(): CommandTable {
+  table ??= buildTable()
+  return table
+}
+
+export function tenant(name: string, more: Partial<Tenant> = {}): Tenant {
+  return {
+    name,
+    upstream: 'main',
+    prefix: `${name}:`,
+    databases: undefined,
+    maxClients: undefined,
+    buffers: { request: 1 << 30, output: 1 << 28 },
+    users: new Map([['default', { name: 'default', digest: undefined }]]),
+    index: 0,
+    ...more,
+  }
+}
+
+/** Passwords in plain text, by user; a login without a password is the listener's anonymous one. */
+export function authenticator(passwords: Readonly<Record<string, readonly [password: string, login: Login]>>, anonymous?: Login): Authenticator {
+  return {
+    anonymous,
+    login(user, password) {
+      const entry = Object.hasOwn(passwords, user) ? passwords[user] : undefined
+      return entry?.[0] === password.toString('latin1') ? entry[1] : undefined
+    },
+  }
+}
+
+/** Everything that local answers may ask about a process; the fields may be changed. */
+export class FakeServer implements ServerView {
+  version = '0.1.0'
+  startedAt = 1_700_000_000_000
+  time = 1_700_000_100_000
+  facts: UpstreamFacts = { redisVersion: '7.0.15', resp3: true, usable: true, lastSave: 1_700_000_000, info: new Map() }
+  /** Facts of tenants whose upstream is another one. */
+  readonly factsOf = new Map<Tenant, UpstreamFacts>()
+  readonly everybody: Session[] = []
+  private readonly open = new Map<string, readonly CommandSpec[]>()
+
+  now(): number {
+    return this.time
+  }
+
+  upstream(tenant: Tenant): UpstreamFacts {
+    return this.factsOf.get(tenant) ?? this.facts
+  }
+
+  sessions(tenant: Tenant): Iterable<Session> {
+    return this.everybody.filter((session) => session.tenant === tenant)
+  }
+
+  requests(): number {
+    return 42
+  }
+
+  commands(tenant: Tenant): readonly CommandSpec[] {
+    const kind = tenant.prefix === '' ? 'passthrough' : 'tenant'
+    let specs = this.open.get(kind)
+    if (specs === undefined) {
+      specs = theTable().all().filter((spec) => isOpen(spec, kind))
+      this.open.set(kind, specs)
+    }
+    return specs
+  }
+
+  command(name: string): CommandSpec | undefined {
+    return theTable().byName(name)
+  }
+}
+
+/** As the table will have it once the local answers are in it. */
+function isOpen(spec: CommandSpec, kind: 'tenant' | 'passthrough'): boolean {
+  return spec.open === 'tenant' || spec.open === kind || LOCAL[spec.name] !== undefined
+}
+
+/** A client of the local answers alone: looks up, checks as the client connection does, and answers in process. */
+export class LocalClient {
+  readonly session: Session
+  readonly server: FakeServer
+  closed = false
+  inTransaction = false
+  private readonly reply = new ReplyWriter()
+
+  constructor(server: FakeServer, authenticator: Authenticator, id = server.everybody.length + 1) {
+    this.server = server
+    this.session = new Session(id, server.time, `127.0.0.1:${40_000 + id}`, '127.0.0.1:6380', authenticator)
+    this.session.lastActive = performance.now()
+    server.everybody.push(this.session)
+  }
+
+  /** The reply as latin1 text, '' for none. */
+  ask(...words: readonly (string | Buffer)[]): string {
+    const answer = this.run(...words)
+    if (Array.isArray(answer)) throw new Error(`${words.join(' ')} is forwarded`)
+    return answer as string
+  }
+
+  /** The reply, or the arguments that go to the upstream. */
+  run(...words: readonly (string | Buffer)[]): string | readonly Buffer[] {
+    const { session, reply } = this
+    const args = argsOf(...words)
+    const mute = session.replyMode !== 'on'
+    // SKIP is for one request.
+    if (session.replyMode === 'skip') session.replyMode = 'on'
+    reply.protocol = session.protocol
+    const request = this.execute(args)
+    if (request !== undefined) return request
+    const bytes = reply.take().toString('latin1')
+    // ON answers although replies were off when it came.
+    const turnedOn = mute && session.replyMode === 'on' && args.is(0, 'CLIENT')
+    return mute && !turnedOn ? '' : bytes
+  }
+
+  private execute(args: ArgView): readonly Buffer[] | undefined {
+    const found = lookUp(args)
+    if (typeof found === 'string') this.reply.error(found)
+    else if (this.session.tenant === undefined && (found.flags & FLAG.NO_AUTH) === 0) this.reply.error(ERRORS.NOAUTH.reply)
+    else {
+      const quirk = LOCAL[found.name]
+      const call = this.call(found, args)
+      if (quirk.answer === undefined) return quirk.forward?.(call)
+      quirk.answer(call)
+    }
+    return undefined
+  }
+
+  private call(spec: CommandSpec, args: ArgView): LocalCall {
+    return {
+      session: this.session,
+      spec,
+      args,
+      reply: this.reply,
+      server: this.server,
+      inTransaction: this.inTransaction,
+      close: () => {
+        this.closed = true
+      },
+    }
+  }
+}
+
+/** The spec, or the error of one that cannot be run. */
+function lookUp(args: ArgView): CommandSpec | string {
+  let spec = theTable().byName(args.text(0))
+  if (spec === undefined) return unknownCommand(args)
+  if (spec.subcommands !== undefined && args.length > 1) {
+    const sub = spec.subcommands.get(args.text(1).toLowerCase())
+    if (sub === undefined || LOCAL[sub.name] === undefined) return unknownSubcommand(args, spec)
+    spec = sub
+  }
+  if (spec.arity < 0 ? args.length < -spec.arity : args.length !== spec.arity) return wrongArity(spec)
+  return LOCAL[spec.name] === undefined ? unknownCommand(args) : spec
+}
