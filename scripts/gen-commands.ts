@@ -55,7 +55,7 @@ function check(asked: readonly ServerTable[]): boolean {
   let current = true
   for (const table of asked) {
     if (!SERVERS.includes(table.server)) {
-      log(`${table.server} is here but not in the table: \`npm run gen:commands\` would add it`)
+      log(`${table.server} is here but not in the table, going on without it: \`npm run gen:commands\` would add it`)
       continue
     }
     const committed = rowsOf(table.server, ROWS)

@@ -119,7 +119,10 @@ export class Proxy implements ClientEnv, ServerView {
   }
 
   stats(tenant: Tenant | undefined): Stats {
-    const name = tenant?.name ?? ''
+    return this.statsNamed(tenant?.name ?? '')
+  }
+
+  private statsNamed(name: string): Stats {
     let stats = this.statsOf.get(name)
     if (stats === undefined) this.statsOf.set(name, (stats = new Stats()))
     return stats
@@ -169,6 +172,26 @@ export class Proxy implements ClientEnv, ServerView {
 
   command(name: string): CommandSpec | undefined {
     return this.table.byName(name)
+  }
+
+  /** Numbers for metrics and probes; made anew at every call. */
+  view() {
+    let barrier = 0
+    for (const client of this.clients.keys()) barrier += client.router.waiting
+    return {
+      generation: this.generation,
+      draining: this.draining,
+      connections: this.clients.size,
+      tenants: ['', ...this.config.tenants.keys()].map((name) => ({ name, stats: this.statsNamed(name) })),
+      upstreams: [...this.nodes].map(([name, node]) => ({
+        name,
+        usable: node.downSince === undefined,
+        reconnects: node.reconnects,
+        node: node.view(),
+      })),
+      barrier,
+      memory: { clients: this.memory.total, limit: this.memory.limit, cuts: this.memory.cuts },
+    }
   }
 
   // Life cycle.

@@ -49,9 +49,10 @@ export class Apt {
     if (this.#updated) return
     this.#updated = true
     await this.#configure()
-    const { code, output } = await this.#run('apt-get', ['update'])
+    const { output } = await this.#run('apt-get', ['update'])
     // Old lists, or those of the sources that did answer, may do: the download decides.
-    if (code !== 0) this.#log(`apt-get update failed, going on with what there is: ${tail(output, 2)}`)
+    const complaint = /^[WE]: .*/m.exec(output)?.[0]
+    if (complaint !== undefined) this.#log(`apt-get update complains, going on with what there is: ${complaint}`)
   }
 
   async #configure() {

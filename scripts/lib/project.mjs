@@ -21,18 +21,22 @@ export function fail(message) {
   process.exit(1)
 }
 
-/** `npm ci`, when node_modules is not what package-lock.json says. */
+/**
+ * Installs what package-lock.json says, when node_modules is not that already. Not by `npm ci`, which refuses a lock
+ * file without the packages of every platform (a registry that mirrors some platforms only makes such a lock file):
+ * `npm install --no-save` takes the same versions, checks the same hashes and leaves the lock file alone.
+ */
 export async function ensureInstalled() {
   if (await isInstalled()) return
   await withLock(
     join(CACHE, 'install.lock'),
     async () => {
       if (await isInstalled()) return
-      say('installing dependencies (npm ci)')
+      say('installing dependencies')
       // Dev dependencies too, whatever NODE_ENV says: the build needs them. No dependency's install script is needed.
-      const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund']
+      const args = ['install', '--no-save', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund']
       const { code, output } = await npm(args)
-      if (code !== 0) throw new Error(`npm ci failed:\n${tail(output, 15)}`)
+      if (code !== 0) throw new Error(`npm install failed:\n${tail(output, 15)}`)
     },
     say,
   )

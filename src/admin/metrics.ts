@@ -14,6 +14,17 @@ interface Scrape {
   readonly ready: boolean
 }
 
+/** Before the first scrape. */
+const NOTHING: ProcessView = {
+  generation: 0,
+  draining: false,
+  connections: 0,
+  tenants: [],
+  upstreams: [],
+  barrier: 0,
+  memory: { clients: 0, limit: 0, cuts: 0 },
+}
+
 interface Definition {
   readonly name: string
   readonly help: string
@@ -27,15 +38,16 @@ export class Metrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE
   private readonly registry = new Registry()
   private readonly source: AdminSource
-  private scrape: Scrape
+  private scrape: Scrape = { view: NOTHING, tenants: new Map(), ready: false }
 
   constructor(source: AdminSource, version: string) {
     this.source = source
-    this.scrape = this.read()
-    new Gauge({ name: 'keyward_build_info', help: 'Always 1.', labelNames: ['version', 'node'], registers: [this.registry] }).set(
-      { version, node: process.version },
-      1,
-    )
+    new Gauge({
+      name: 'keyward_build_info',
+      help: 'Always 1.',
+      labelNames: ['version', 'node'],
+      registers: [this.registry],
+    }).set({ version, node: process.version }, 1)
     for (const definition of DEFINITIONS) this.define(definition)
     new LatencyHistogram(
       'keyward_request_duration_seconds',
@@ -83,7 +95,12 @@ const DEFINITIONS: readonly Definition[] = [
   ofProcess('keyward_ready', 'gauge', '1: /readyz says yes.', ({ ready }) => Number(ready)),
   ofProcess('keyward_draining', 'gauge', '1: shutting down.', ({ view }) => Number(view.draining)),
   ofProcess('keyward_config_generation', 'gauge', 'Configurations since the start.', ({ view }) => view.generation),
-  ofProcess('keyward_client_connections', 'gauge', 'Client connections, logged in or not.', ({ view }) => view.connections),
+  ofProcess(
+    'keyward_client_connections',
+    'gauge',
+    'Client connections, logged in or not.',
+    ({ view }) => view.connections,
+  ),
   ofTenant('keyward_clients', 'gauge', 'Logged-in clients.', (stats) => stats.clients),
   ofTenant('keyward_received_bytes_total', 'counter', 'Bytes from clients.', (stats) => stats.bytesIn),
   ofTenant('keyward_sent_bytes_total', 'counter', 'Bytes to clients.', (stats) => stats.bytesOut),
@@ -94,11 +111,17 @@ const DEFINITIONS: readonly Definition[] = [
     labels: ['tenant', 'family'],
     *samples({ tenants }) {
       for (const [tenant, { requests }] of tenants) {
-        for (let i = 0; i < FAMILIES.length; i++) if (requests[i] > 0) yield [{ tenant, family: FAMILIES[i] }, requests[i]]
+        for (let i = 0; i < FAMILIES.length; i++)
+          if (requests[i] > 0) yield [{ tenant, family: FAMILIES[i] }, requests[i]]
       }
     },
   },
-  byKey('keyward_errors_total', "Keyward's own errors; docs/errors.md explains each code.", 'code', (stats) => stats.errors),
+  byKey(
+    'keyward_errors_total',
+    "Keyward's own errors; docs/errors.md explains each code.",
+    'code',
+    (stats) => stats.errors,
+  ),
   byKey('keyward_refusals_total', 'Commands that are not open for tenants.', 'reason', (stats) => stats.refusals),
   {
     name: 'keyward_upstream_up',
@@ -173,7 +196,12 @@ const DEFINITIONS: readonly Definition[] = [
     },
   },
   ofProcess('keyward_memory_limit_bytes', 'gauge', '`memory` of the configuration.', ({ view }) => view.memory.limit),
-  ofProcess('keyward_memory_cuts_total', 'counter', 'Clients cut to stay within `memory`.', ({ view }) => view.memory.cuts),
+  ofProcess(
+    'keyward_memory_cuts_total',
+    'counter',
+    'Clients cut to stay within `memory`.',
+    ({ view }) => view.memory.cuts,
+  ),
 ]
 
 type Kind = Definition['kind']

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Metrics } from './metrics.ts'
-import { type Answer, plain, refusal, ROUTES } from './routes.ts'
+import { type Answer, plain, ROUTES, refusal } from './routes.ts'
 import type { AdminSource } from './view.ts'
 
 export interface AdminOptions {
@@ -24,7 +24,12 @@ export class AdminServer {
     this.options = options
     this.source = source
     this.metrics = new Metrics(source, options.version)
-    this.server = createServer({ maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000 })
+    this.server = createServer({
+      maxHeaderSize: 8192,
+      headersTimeout: 5000,
+      requestTimeout: 10_000,
+      keepAliveTimeout: 5000,
+    })
     this.server.maxConnections = 64
     this.server.on('request', (request, response) => {
       this.serve(request, response).catch((error) => {

@@ -46,8 +46,18 @@ export interface UpstreamView {
 
 /** As upstream/node.ts counts them. Times in milliseconds. */
 export interface NodeNumbers {
-  readonly connections: { readonly lane: number; readonly bulk: number; readonly pin: number; readonly connecting: number }
-  readonly places: { readonly sent: number; readonly scheduled: number; readonly abandoned: number; readonly held: number }
+  readonly connections: {
+    readonly lane: number
+    readonly bulk: number
+    readonly pin: number
+    readonly connecting: number
+  }
+  readonly places: {
+    readonly sent: number
+    readonly scheduled: number
+    readonly abandoned: number
+    readonly held: number
+  }
   readonly bytes: { readonly sent: number; readonly held: number }
   /** For how long the oldest held request has waited. */
   readonly oldest: number

@@ -14,7 +14,7 @@ export async function audit(text: string, terminal: Terminal): Promise<number> {
   if (!('value' in url)) throw new UsageError(`--upstream: ${url.message}; ${url.cure}`)
   const used = parseCommandStats(await readCommandStats(url.value))
   const rows = judge(used, buildTable())
-  for (const line of table(rows)) terminal.out(`${line}\n`)
+  for (const line of layout(rows)) terminal.out(`${line}\n`)
   terminal.out(`\n${conclusion(rows)}\n`)
   return EXIT.OK
 }
@@ -54,7 +54,7 @@ export function parseCommandStats(info: string): ReadonlyMap<string, number> {
   const used = new Map<string, number>()
   for (const line of info.split(/\r?\n/)) {
     const match = /^cmdstat_(.+?):calls=(\d+)/.exec(line)
-    if (match !== null) used.set(match[1].toLowerCase(), Number(match[2]))
+    if (match !== null && match[2] !== '0') used.set(match[1].toLowerCase(), Number(match[2]))
   }
   return used
 }
@@ -78,16 +78,17 @@ const ORDER = ['no', 'pass', 'some', 'yes'] as const
 function verdict(spec: CommandSpec | undefined): Pick<AuditRow, 'tenant' | 'why'> {
   if (spec === undefined) return { tenant: 'no', why: 'this version does not know it' }
   if (spec.open === 'refused') return { tenant: 'no', why: spec.refusal }
-  if (spec.open === 'passthrough') return { tenant: 'pass', why: `${spec.refusal}; open for a tenant with prefix "" alone on its upstream` }
+  if (spec.open === 'passthrough') return { tenant: 'pass', why: spec.refusal }
   if (spec.quirk.refuses !== undefined) return { tenant: 'some', why: 'not with every argument; try keyward explain' }
   return { tenant: 'yes', why: '' }
 }
 
-function table(rows: readonly AuditRow[]): readonly string[] {
+function layout(rows: readonly AuditRow[]): readonly string[] {
   if (rows.length === 0) return ['no command has been called']
   const name = Math.max(7, ...rows.map((row) => row.command.length))
   const calls = Math.max(5, ...rows.map((row) => String(row.calls).length))
-  const line = (a: string, b: string, c: string, d: string) => `${a.padEnd(name)}  ${b.padStart(calls)}  ${c.padEnd(6)}  ${d}`.trimEnd()
+  const line = (a: string, b: string, c: string, d: string) =>
+    `${a.padEnd(name)}  ${b.padStart(calls)}  ${c.padEnd(6)}  ${d}`.trimEnd()
   return [
     line('command', 'calls', 'tenant', 'why'),
     ...rows.map((row) => line(row.command.replace('|', ' '), String(row.calls), row.tenant, row.why)),
@@ -97,5 +98,9 @@ function table(rows: readonly AuditRow[]): readonly string[] {
 function conclusion(rows: readonly AuditRow[]): string {
   const count = (verdicts: readonly AuditRow['tenant'][]) => rows.filter((row) => verdicts.includes(row.tenant)).length
   const open = count(['yes', 'some'])
-  return `${open} of ${rows.length} commands in use are open for a tenant, ${count(['pass'])} for a pass-through tenant only, ${count(['no'])} not. Calls count since the server started or since CONFIG RESETSTAT; those of operators, replicas and scripts are among them.`
+  return [
+    `${open} of ${rows.length} commands in use are open for a tenant, ${count(['pass'])} only for a pass-through tenant`,
+    `(prefix "", alone on its upstream), ${count(['no'])} for none. Calls count since the server started or since CONFIG`,
+    'RESETSTAT; those of operators, replicas and scripts are among them.',
+  ].join('\n')
 }

@@ -18,10 +18,17 @@ export function explain(words: readonly string[], options: ExplainOptions, termi
   const config = file === undefined ? imagined(options.tenant) : loadConfig(file, terminal.env)
   const tenant = chosen(config, options.tenant)
   if (file !== undefined && !tenant.users.has(options.user)) {
-    throw new UsageError(`tenant ${tenant.name} has no user ${options.user}; it has ${[...tenant.users.keys()].join(', ')}`)
+    throw new UsageError(
+      `tenant ${tenant.name} has no user ${options.user}; it has ${[...tenant.users.keys()].join(', ')}`,
+    )
   }
   const bulk = config.upstreams.get(tenant.upstream)?.bulk ?? Number.POSITIVE_INFINITY
-  const lines = explanation(buildTable(), tenant, bulk, words.map((word) => Buffer.from(word)))
+  const lines = explanation(
+    buildTable(),
+    tenant,
+    bulk,
+    words.map((word) => Buffer.from(word)),
+  )
   const width = Math.max(...lines.map(([label]) => label.length))
   for (const [label, text] of lines) terminal.out(`${label.padEnd(width)}  ${text}\n`)
   return EXIT.OK

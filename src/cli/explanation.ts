@@ -22,7 +22,12 @@ interface Request {
  * What becomes of a request of this tenant outside a transaction, in the order in which the proxy decides it. Uses the
  * same table, key search and rewriting as the data path.
  */
-export function explanation(table: CommandTable, tenant: Tenant, bulk: number, words: readonly Buffer[]): readonly Line[] {
+export function explanation(
+  table: CommandTable,
+  tenant: Tenant,
+  bulk: number,
+  words: readonly Buffer[],
+): readonly Line[] {
   const request = parse(encodeRequest(words))
   const { buf, args, view } = request
   const prefix = keyPrefix(tenant, 0)
@@ -45,14 +50,17 @@ export function explanation(table: CommandTable, tenant: Tenant, bulk: number, w
     return refused(why, nested ? unknownSubcommand(view, container) : unknownCommand(view))
   }
   if (spec.arity > 0 ? view.length !== spec.arity : view.length < -spec.arity) {
-    const takes = spec.arity > 0 ? `exactly ${spec.arity - 1}` : `at least ${-spec.arity - 1}`
-    return refused(`it takes ${takes} arguments, not ${view.length - 1}`, wrongArity(spec))
+    const takes = spec.arity > 0 ? `${spec.arity - 1}` : `${-spec.arity - 1} or more`
+    return refused(`number of arguments: it takes ${takes}, not ${view.length - 1}`, wrongArity(spec))
   }
   const reason = prefix.length > 0 ? spec.quirk.refuses?.(view) : undefined
   if (reason !== undefined) return refused(reason, unknownCommand(view))
   if (spec.route === 'local') return [...lines, ['route', 'local: Keyward answers it, nothing is sent upstream']]
   if (spec.quirk.forward !== undefined) {
-    return [...lines, ['route', `${lane(buf.length, bulk)}; with arguments of Keyward's own, which ask for what a tenant may see`]]
+    return [
+      ...lines,
+      ['route', `${lane(buf.length, bulk)}; with arguments of Keyward's own, which ask for what a tenant may see`],
+    ]
   }
   const keys = new KeyList()
   findKeys(spec, view, keys)
@@ -132,6 +140,8 @@ function quote(bytes: Buffer): string {
   const text = bytes.toString('utf8')
   const clean = Buffer.from(text).equals(bytes) ? text : bytes.toString('latin1')
   if (/^[!#-&(-[\]-~]+$/.test(clean)) return clean
-  const escaped = clean.replace(/[\\"]/g, '\\$&').replace(/[\0-\x1f\x7f-\x9f]/g, (one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const escaped = clean
+    .replace(/[\\"]/g, '\\$&')
+    .replace(/\p{Cc}/gu, (one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`)
   return `"${escaped}"`
 }

@@ -52,7 +52,10 @@ function build(terminal: Terminal, done: (code: number) => void): Command {
     .option('--databases <n>', 'how many databases it has (KEYWARD_DATABASES)')
     .option('--admin <host:port>', 'HTTP for probes and metrics (KEYWARD_ADMIN)')
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent (KEYWARD_LOG_LEVEL)')
-    .addHelpText('after', '\nA flag goes before its variable, a variable before the file. KEYWARD_PASSWORD asks for a login.')
+    .addHelpText(
+      'after',
+      '\nA flag goes before its variable, a variable before the file. KEYWARD_PASSWORD asks for a login.',
+    )
     .action(async (file: string | undefined, options: ServeOptions) => done(await serve(file, options, terminal)))
 
   program
@@ -81,7 +84,10 @@ function build(terminal: Terminal, done: (code: number) => void): Command {
     .command('health')
     .description('ask a running Keyward whether it is alive; for container probes')
     .option('--ready', 'whether it is ready for clients')
-    .option('--admin <host:port>', 'its admin address (KEYWARD_ADMIN, else the one of KEYWARD_CONFIG, else 127.0.0.1:9380)')
+    .option(
+      '--admin <host:port>',
+      'its admin address (KEYWARD_ADMIN, else the one of KEYWARD_CONFIG, else 127.0.0.1:9380)',
+    )
     .action(async (options) => done(await health(options, terminal)))
 
   return program

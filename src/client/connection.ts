@@ -15,6 +15,7 @@ import type { Dispatcher } from './dispatcher.ts'
 import type { ClientEnv } from './env.ts'
 import type { MemoryHolder } from './memory.ts'
 import { reviseReply } from './revise-reply.ts'
+import { overhear, sendAgain } from './reissue.ts'
 import { ReplyQueue } from './reply-queue.ts'
 import { Router } from './router.ts'
 import type { Stats } from './stats.ts'
@@ -180,9 +181,13 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
 
   pop(x: Exchange): boolean {
     if (!this.replies.pop(x)) return false
-    this.requestBytes -= x.size
+    this.requestBytes -= x.charged
     this.stats.observe(this.env.clock.now - x.receivedAt)
     return true
+  }
+
+  leads(x: Exchange): boolean {
+    return this.replies.first === x
   }
 
   emit(buf: Buffer, start: number, end: number, stable: boolean): void {
@@ -194,7 +199,7 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
   }
 
   deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): void {
-    this.requestBytes -= x.size
+    this.requestBytes -= x.charged
     this.stats.observe(this.env.clock.now - x.receivedAt)
     if (this.gone) return
     let bytes: Buffer
@@ -209,7 +214,7 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
   }
 
   fail(x: Exchange, code: ErrorCode): void {
-    this.requestBytes -= x.size
+    this.requestBytes -= x.charged
     this.stats.error(code)
     if (this.gone) return
     if (x.streaming) {
@@ -303,7 +308,22 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
   }
 
   requeue(x: Exchange): void {
+    if (x.blocks) sendAgain(x, this.env.clock.now)
     this.router.requeue(x)
+  }
+
+  overheard(x: Exchange, frame: Buffer): void {
+    overhear(x, frame)
+  }
+
+  /** Only -UNBLOCKED is sure not to have taken anything: the server became a replica while it waited. */
+  reissue(x: Exchange, error: string): boolean {
+    if (this.gone || !error.startsWith('-UNBLOCKED')) return false
+    this.pending--
+    this.pinClean = false
+    this.router.unblocked()
+    this.requeue(x)
+    return true
   }
 
   // The end.

@@ -9,6 +9,7 @@ import { encodeRequest } from '../resp/request-encoder.ts'
 import type { Node } from '../upstream/node.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import type { ClientEnv } from './env.ts'
+import { prepareReissue } from './reissue.ts'
 import { Call } from './local-call.ts'
 import { type DispatchTools, TransactionDispatcher } from './transaction-dispatcher.ts'
 import type { StoredArgs } from './transaction.ts'
@@ -132,6 +133,7 @@ export class Dispatcher implements DispatchTools {
       }
       this.rewrite(client, x, way, prefix, buf, start, end, argc, args)
       if (route === 'wait') this.behindPing(x)
+      else if (blocks !== undefined && way === 'blocked') prepareReissue(x, blocks, this.keys)
     }
     if (client.transactional) x.way = 'transaction'
     client.router.send(x, node)
@@ -193,7 +195,7 @@ export class Dispatcher implements DispatchTools {
     x.start = rewriteRequest(slab, buf, start, cut, args, keys, prefix)
     x.bytes = slab.bytes
     x.end = slab.used
-    client.requestBytes += x.size
+    charge(client, x)
   }
 
   /** Sends `args` in place of the client's request; they hold no keys. */
@@ -204,18 +206,13 @@ export class Dispatcher implements DispatchTools {
 
   /** Gives x these bytes. */
   replace(client: DispatchClient, x: Exchange, bytes: Buffer): void {
-    x.bytes = bytes
-    x.start = 0
-    x.end = bytes.length
-    client.requestBytes += bytes.length
+    x.setBytes(bytes)
+    charge(client, x)
   }
 
   /** WAIT confirms what its own connection has executed, so it follows a PING there (s8); the PING's reply is dropped. */
   private behindPing(x: Exchange): void {
-    x.bytes = Buffer.concat([PING, x.bytes.subarray(x.start, x.end)])
-    x.start = 0
-    x.end = x.bytes.length
-    ;(x.client as DispatchClient).requestBytes += PING.length
+    x.setBytes(Buffer.concat([PING, x.bytes.subarray(x.start, x.end)]))
     x.swallow = 1
     x.plain = false
   }
@@ -335,6 +332,11 @@ function isOpen(spec: CommandSpec, client: DispatchClient): boolean {
   if (spec.open === 'tenant') return true
   const tenant = client.session.tenant
   return tenant === undefined || (spec.open === 'passthrough' && tenant.prefix === '')
+}
+
+function charge(client: DispatchClient, x: Exchange): void {
+  x.charged = x.size
+  client.requestBytes += x.charged
 }
 
 /** WAIT numreplicas timeout, WAITAOF numlocal numreplicas timeout; in milliseconds. */

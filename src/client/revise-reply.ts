@@ -1,11 +1,9 @@
-import { ArgView } from '../commands/arg-view.ts'
 import type { Exchange } from '../commands/exchange.ts'
-import { findKeys } from '../commands/keys.ts'
-import { KeyList } from '../commands/spec.ts'
+import type { CommandSpec } from '../commands/spec.ts'
 import { ERROR_BYTES } from '../errors.ts'
 import { stripDecoded, stripError, stripReply } from '../keyspace/rewrite-reply.ts'
 import { decodeReply, encodeReply } from '../resp/reply-decoder.ts'
-import { RequestReader } from '../resp/request-reader.ts'
+import type { Reply } from '../resp/types.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import { ABORT, type Member } from './transaction.ts'
 
@@ -21,7 +19,7 @@ export function reviseReply(client: DispatchClient, x: Exchange, type: number, b
   }
   if (type === ERROR) {
     const line = buf.subarray(start, end)
-    return x.prefix.length === 0 ? line : stripError(line, rawKeys(x), x.prefix)
+    return x.prefix.length === 0 ? line : stripError(x.spec.quirk, line, x.prefix)
   }
   if (x.note !== undefined && type === ARRAY) return members(client, x, buf, start, end)
   if (x.spec.quirk.reply === undefined || x.prefix.length === 0 || queued(x, type)) return buf.subarray(start, end)
@@ -63,7 +61,7 @@ function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number
     const member = wanted.get(index++)
     if (member === undefined) continue
     if (member.kind === 'strip') {
-      if (items[i].type !== ERROR) stripDecoded(member.spec.quirk, items[i], member.prefix)
+      stripMember(items[i], member.spec, member.prefix)
       continue
     }
     const bytes = client.answerMember(member.spec, member.args)
@@ -72,25 +70,16 @@ function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number
   return encodeReply(reply)
 }
 
-/** The raw keys of a request, read back from the bytes that were sent. Errors are rare, keeping keys is not free. */
-function rawKeys(x: Exchange): Buffer[] {
-  const found: Buffer[] = []
-  const reader = new RequestReader({ bulk: Number.MAX_SAFE_INTEGER, buffer: Number.MAX_SAFE_INTEGER })
-  reader.authenticated = true
-  const view = new ArgView()
-  const keys = new KeyList()
-  const bytes = x.tail === undefined ? x.bytes.subarray(x.start, x.end) : Buffer.concat([x.bytes.subarray(x.start, x.end), x.tail])
-  reader.feed(bytes, 0, bytes.length, {
-    onRequest(buf, _start, _end, argc, args) {
-      findKeys(x.spec, view.set(buf, argc, args), keys)
-      for (let i = 0; i < keys.count; i++) found.push(view.bytes(keys.at[i]))
-    },
-    onProtocolError() {},
-    onRequestLimit() {},
-  })
-  return found
+function stripMember(item: Reply, spec: CommandSpec, prefix: Buffer): void {
+  if (item.type !== ERROR) {
+    stripDecoded(spec.quirk, item, prefix)
+  } else if (item.text !== undefined) {
+    const line = stripError(spec.quirk, Buffer.concat([MINUS, item.text]), prefix)
+    item.text = line.subarray(1)
+  }
 }
 
+const MINUS = Buffer.from('-')
 const ERROR = 0x2d
 const SIMPLE = 0x2b
 const ARRAY = 0x2a

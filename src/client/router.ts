@@ -117,11 +117,25 @@ export class Router {
 
   pinRefused(code: ErrorCode): void {
     this.asking = false
-    const x = this.shift()
-    if (x === undefined) return
-    this.client.fail(x, code)
-    x.moveTo('answered')
+    const first = this.shift()
+    if (first === undefined) return
+    this.refuse(first, code)
+    // MULTI failed: its members must not run on another connection, outside a transaction.
+    while (first.way === 'transaction' && this.head?.way === 'transaction') this.refuse(this.shift() as Exchange, code)
+    if (first.way === 'transaction') this.client.pinLost()
     this.client.settled()
+  }
+
+  private refuse(x: Exchange, code: ErrorCode): void {
+    this.client.fail(x, x.spec.name === 'exec' ? 'EXECABORT' : code)
+    x.moveTo('answered')
+  }
+
+  /** The server stopped serving blocked clients: it is no longer the one to ask. */
+  unblocked(): void {
+    const pin = this.pin
+    this.pin = undefined
+    if (pin !== undefined) this.node?.pinPool.release(pin, false)
   }
 
   pinLost(): void {

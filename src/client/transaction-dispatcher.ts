@@ -170,7 +170,7 @@ export class TransactionDispatcher {
       }
       dispatcher.replace(client, x, PING)
     } else {
-      tx.queue(spec.quirk.reply === undefined || prefix.length === 0 ? undefined : { kind: 'strip', spec, prefix })
+      tx.queue((spec.quirk.reply === undefined && spec.quirk.errorKey === undefined) || prefix.length === 0 ? undefined : { kind: 'strip', spec, prefix })
       if (spec.quirk.forward !== undefined) dispatcher.forward(client, x, view)
       else dispatcher.rewrite(client, x, 'transaction', prefix, buf, start, end, argc, args)
     }

@@ -47,10 +47,16 @@ export interface ExchangeClient {
   readonly tenantIndex: number
   /** If x is the oldest unanswered request of its client, takes it out of the reply queue and says true: the caller emits its reply. */
   pop(x: Exchange): boolean
+  /** x is the oldest unanswered request of its client: its reply may begin to go out. */
+  leads(x: Exchange): boolean
   /** Bytes of replies of exchanges that pop() has given, in order. The bytes may be reused after the call unless `stable`. */
   emit(buf: Buffer, start: number, end: number, stable: boolean): void
   /** A whole reply that pop() refused or that needs a look: type is the RESP type byte. `stable` as for emit. */
   deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): void
+  /** A reply that x.swallow drops, for a command that wants to know it. */
+  overheard(x: Exchange, frame: Buffer): void
+  /** x, on a pin, was answered by an error. True: it is issued again, and the client keeps it. */
+  reissue(x: Exchange, error: string): boolean
   /** Answers x with an error of our own, or, when its reply has begun to reach the client, breaks the connection off. */
   fail(x: Exchange, code: ErrorCode): void
   /** x, which was lost on its way to or on a pin, may be sent again: find a way for it anew. */
@@ -78,6 +84,8 @@ export class Exchange {
   end = 0
   /** The rest of a big request, kept as it came instead of being copied behind its head. */
   tail: Buffer | undefined = undefined
+  /** Bytes that its client is charged for it. */
+  charged = 0
   /** Next in its place (a connection's queue, the barrier, the held queue). */
   next: Exchange | undefined = undefined
   /** The same client's next request. */
@@ -120,6 +128,14 @@ export class Exchange {
     return this.end - this.start + (this.tail === undefined ? 0 : this.tail.length)
   }
 
+  /** Gives it bytes of its own. */
+  setBytes(bytes: Buffer): void {
+    this.bytes = bytes
+    this.start = 0
+    this.end = bytes.length
+    this.tail = undefined
+  }
+
   moveTo(next: Place): void {
     if (MOVES[this.place][next] !== true) throw new Error(`illegal move of an exchange: ${this.place} -> ${next}`)
     this.place = next
@@ -128,9 +144,9 @@ export class Exchange {
   /** Copies its bytes out of the shared slab, so that one that waits long does not keep 64 KiB alive. */
   own(): void {
     if (this.bytes.length === this.end - this.start) return
-    this.bytes = Buffer.from(this.bytes.subarray(this.start, this.end))
-    this.start = 0
-    this.end = this.bytes.length
+    const { tail } = this
+    this.setBytes(Buffer.from(this.bytes.subarray(this.start, this.end)))
+    this.tail = tail
   }
 }
 

@@ -10,6 +10,7 @@
  *  - it has no effect on the server, on other connections or on the state of the connection that carries it.
  */
 export interface ReviewedGroup {
+  readonly title: string
   /** What was found when the group was checked. */
   readonly checked: string
   readonly names: readonly string[]
@@ -17,7 +18,8 @@ export interface ReviewedGroup {
 
 /** Never sent upstream as they are; refused as long as no quirk answers them. */
 export const SESSION: ReviewedGroup = group(
-  'The session: answered here from what this client said, or from facts that hold for each tenant alone.',
+  'The session',
+  'Answered here from what this client said, or from facts that hold for each tenant alone.',
   `auth client|getname client|help client|id client|info client|list client|no-evict client|no-touch client|reply
    client|setinfo client|setname command command|count command|docs command|getkeys command|getkeysandflags
    command|help command|info command|list config|get config|help echo hello info lastsave ping quit reset role select
@@ -27,61 +29,73 @@ export const SESSION: ReviewedGroup = group(
 /** Open for every tenant. */
 export const REVIEWED: readonly ReviewedGroup[] = [
   group(
-    'Strings: keys at fixed positions, the reply is the value.',
+    'Strings',
+    'Keys at fixed positions, the reply is the value.',
     `append decr decrby get getdel getex getrange getset incr incrby incrbyfloat lcs mget mset msetnx psetex set setex
      setnx setrange strlen substr`,
   ),
   group(
-    'Bitmaps and HyperLogLog: keys at fixed positions; PFDEBUG and PFSELFTEST are not in here.',
+    'Bitmaps and HyperLogLog',
+    'Keys at fixed positions. PFDEBUG and PFSELFTEST are not in here.',
     'bitcount bitfield bitfield_ro bitop bitpos getbit setbit pfadd pfcount pfmerge',
   ),
   group(
-    'Hashes: one key in front. The pattern of HSCAN is one of fields.',
+    'Hashes',
+    'One key in front. The pattern of HSCAN is one of fields.',
     `hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen
      hvals`,
   ),
   group(
-    'Lists: keys at fixed positions; LMPOP counts its keys and returns the one it took from, which is stripped.',
+    'Lists',
+    'Keys at fixed positions. LMPOP counts its keys and returns the one it took from, which is stripped.',
     `lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim rpop rpoplpush rpush rpushx`,
   ),
   group(
-    'Sets: keys at fixed positions, SINTERCARD counts them. The pattern of SSCAN is one of members.',
+    'Sets',
+    'Keys at fixed positions, SINTERCARD counts them. The pattern of SSCAN is one of members.',
     `sadd scard sdiff sdiffstore sinter sintercard sinterstore sismember smembers smismember smove spop srandmember
      srem sscan sunion sunionstore`,
   ),
   group(
-    'Sorted sets: keys at fixed positions or counted; ZMPOP returns the key it took from, which is stripped.',
+    'Sorted sets',
+    'Keys at fixed positions or counted. ZMPOP returns the key it took from, which is stripped.',
     `zadd zcard zcount zdiff zdiffstore zincrby zinter zintercard zinterstore zlexcount zmpop zmscore zpopmax zpopmin
      zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank
      zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion zunionstore`,
   ),
   group(
-    'Geo: STORE and STOREDIST of GEORADIUS and GEORADIUSBYMEMBER name a key, found by a quirk.',
+    'Geo',
+    'STORE and STOREDIST of GEORADIUS and GEORADIUSBYMEMBER name a key, found by a quirk.',
     `geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro geosearch
      geosearchstore`,
   ),
   group(
-    'Streams: keys behind STREAMS found by a quirk; keys in replies and in NOGROUP errors stripped.',
+    'Streams',
+    'Keys behind STREAMS are found by a quirk, keys in replies and in NOGROUP errors are stripped.',
     `xack xadd xautoclaim xclaim xdel xgroup|create xgroup|createconsumer xgroup|delconsumer xgroup|destroy
      xgroup|help xgroup|setid xinfo|consumers xinfo|groups xinfo|help xinfo|stream xlen xpending xrange xread
      xreadgroup xrevrange xsetid xtrim`,
   ),
   group(
-    'Blocking: on connections of their own; the key that an element came from is stripped.',
+    'Blocking',
+    'On connections of their own. The key that an element came from is stripped.',
     'blmove blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin',
   ),
   group(
-    'Any type: keys at fixed positions. COPY is refused with DB, SORT and SORT_RO with BY or GET. A payload of DUMP holds no key.',
+    'Keys of any type',
+    'Keys at fixed positions, that of STORE found by a quirk. A payload of DUMP holds no key.',
     `copy del dump exists expire expireat expiretime memory|help memory|usage object|encoding object|freq object|help
      object|idletime object|refcount persist pexpire pexpireat pexpiretime pttl rename renamenx restore sort sort_ro
      touch ttl type unlink`,
   ),
   group(
-    'Transactions: on a connection of their own, which is clean again before anybody else gets it.',
+    'Transactions',
+    'On a connection of their own, which is clean again before anybody else gets it.',
     'discard exec multi unwatch watch',
   ),
   group(
-    'Replication: a number of replicas, behind a write of its own on the same connection.',
+    'Replication',
+    'A number of replicas, behind a command of our own on the same connection.',
     'wait waitaof',
   ),
   SESSION,
@@ -92,23 +106,33 @@ export const REVIEWED: readonly ReviewedGroup[] = [
  * own. Still not what changes the state of a shared connection or the server's configuration.
  */
 export const PASSTHROUGH: readonly ReviewedGroup[] = [
-  group('The whole keyspace.', 'dbsize flushall flushdb keys randomkey scan'),
+  group('The whole keyspace', 'All keys are its own.', 'dbsize flushall flushdb keys randomkey scan'),
   group(
-    'Scripts and functions, without those that stop a running one: they would wait behind it.',
+    'Scripts and functions',
+    'Without those that stop a running one, which would wait behind it.',
     `eval eval_ro evalsha evalsha_ro fcall fcall_ro function|delete function|dump function|flush function|help
      function|list function|load function|restore function|stats script|exists script|flush script|help script|load`,
   ),
   group(
-    'Publishing, without subscribing.',
+    'Publishing',
+    'Without subscribing, which changes the state of a connection.',
     `publish spublish pubsub|channels pubsub|help pubsub|numpat pubsub|numsub pubsub|shardchannels
      pubsub|shardnumsub`,
   ),
   group(
-    'Looking at the server.',
+    'Looking at the server',
+    'Nobody else is on it.',
     `latency|doctor latency|graph latency|help latency|histogram latency|history latency|latest lolwut memory|doctor
      memory|malloc-stats memory|stats slowlog|get slowlog|help slowlog|len`,
   ),
 ]
+
+/** Commands that are open, but not with all arguments: what their quirks refuse to prefixed tenants. */
+export const EXCEPTIONS: ReadonlyMap<string, string> = new Map([
+  ['copy', 'not with DB'],
+  ['sort', 'not with BY or GET'],
+  ['sort_ro', 'not with BY or GET'],
+])
 
 /** Why the others are refused, by command; a container's reason is that of its subcommands, too. */
 export const REASONS: ReadonlyMap<string, string> = new Map(
@@ -180,6 +204,6 @@ export const REASONS: ReadonlyMap<string, string> = new Map(
 /** For a command that has no reason above: nobody looked at it, which is what a new server's new command is. */
 export const NOT_REVIEWED = 'it is not reviewed for tenants'
 
-function group(checked: string, names: string): ReviewedGroup {
-  return { checked, names: names.trim().split(/\s+/) }
+function group(title: string, checked: string, names: string): ReviewedGroup {
+  return { title, checked, names: names.trim().split(/\s+/) }
 }

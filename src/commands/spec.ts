@@ -82,6 +82,10 @@ export interface Quirk {
   keys?(args: ArgView, out: KeyList): void
   /** For route `blocking`: milliseconds it may block, 0 = for ever, undefined = with these arguments it does not block. */
   blocks?(args: ArgView): number | undefined
+  /** Where the time-out of a command that blocks stands, and in what unit: 1 = seconds, 1000 = milliseconds. */
+  timeout?(args: ArgView): { readonly at: number; readonly perSecond: 1 | 1000 }
+  /** The argument as many places behind each key as there are keys is an id, and `$` means the newest one now (XREAD). */
+  readonly fromNewest?: true
   /** Why these arguments are not open for a prefixed tenant; undefined: they are. */
   refuses?(args: ArgView): string | undefined
   /** For route `local`: answers into call.reply, exactly one reply. */

@@ -44,8 +44,9 @@ function addressMeant(raw: string): string | undefined {
   if (port !== null) return `write 127.0.0.1:${port[1]}, or 0.0.0.0:${port[1]} for every interface`
   if (/^(redis|tcp|http)s?:\/\//.test(raw)) return `write ${raw.replace(/^[a-z]+:\/\//, '')} without the scheme`
   const at = raw.lastIndexOf(':')
+  if (isIP(raw.slice(0, at)) === 6 && /^:\d{2,5}$/.test(raw.slice(at)))
+    return `write "[${raw.slice(0, at)}]${raw.slice(at)}"`
   if (isIP(raw) === 6) return `write "[${raw}]:6380"`
-  if (at > 0 && isIP(raw.slice(0, at)) === 6) return `write "[${raw.slice(0, at)}]${raw.slice(at)}"`
   if (at === -1 && raw !== '') return `write the port too: ${raw}:6380`
   return undefined
 }
@@ -102,7 +103,10 @@ export function readUpstreamUrl(text: string): Reading<UpstreamUrl> {
   }
   if (url.hostname === '') return { message: 'the url has no host', cure: URL_CURE }
   if (url.search !== '' || url.hash !== '') {
-    return { message: 'the url has parameters', cure: 'remove what follows host and port; settings are keys of the upstream' }
+    return {
+      message: 'the url has parameters',
+      cure: 'remove what follows host and port; settings are keys of the upstream',
+    }
   }
   if (url.pathname !== '' && url.pathname !== '/') {
     return {

@@ -14,7 +14,9 @@ function publish(node: unknown): unknown {
     if (key === 'x-keyward') {
       if (value.default !== undefined) result.default = plain(node as Outline, value.default)
     } else if (key === 'properties') {
-      const kept = Object.entries(value as Record<string, Outline>).filter(([, inner]) => inner['x-keyward']?.later !== true)
+      const kept = Object.entries(value as Record<string, Outline>).filter(
+        ([, inner]) => inner['x-keyward']?.later !== true,
+      )
       result.properties = Object.fromEntries(kept.map(([name, inner]) => [name, publish(inner)]))
     } else result[key] = publish(value)
   }
@@ -38,7 +40,9 @@ export function configurationMarkdown(): string {
     const rows: string[] = []
     collect(section.node, '', section.path, rows, later, queue)
     const description = section.node.description === undefined ? '' : `${section.node.description}\n\n`
-    sections.push(`## ${section.title}\n\n${description}| key | value | default | |\n|---|---|---|---|\n${rows.join('\n')}\n`)
+    sections.push(
+      `## ${section.title}\n\n${description}| key | value | default | |\n|---|---|---|---|\n${rows.join('\n')}\n`,
+    )
   }
   return [INTRODUCTION, ...sections, `${LATER}${later.sort().join('\n')}\n`].join('\n')
 }

@@ -48,7 +48,8 @@ export function configFromFlags(flags: Flags, env: NodeJS.ProcessEnv): Config {
   const given = withEnvironment(flags, env)
   const { listen = DEFAULT_LISTEN, upstream, tenant, prefix, password, admin, logLevel } = given
   const report = new Report('command line', () => ({ line: 0, column: 0 }))
-  if (upstream === undefined) report.add(['upstreams', 'main', 'url'], 'is missing', 'give --upstream redis://host:port, or a configuration file')
+  if (upstream === undefined)
+    report.add(['upstreams', 'main', 'url'], 'is missing', 'give --upstream redis://host:port, or a configuration file')
   if (tenant === undefined) report.add(['tenants'], 'is missing', 'give --tenant NAME, or a configuration file')
   const address = readListenAddress(listen)
   if (password === undefined && 'value' in address && !isLocal(address.value)) {
@@ -56,7 +57,9 @@ export function configFromFlags(flags: Flags, env: NodeJS.ProcessEnv): Config {
     report.add(['listeners', 0, 'address'], message, 'set KEYWARD_PASSWORD, or listen on 127.0.0.1 or a unix socket')
   }
   const raw = {
-    listeners: [{ address: listen, tenant, login: tenant === undefined || password !== undefined ? 'required' : 'optional' }],
+    listeners: [
+      { address: listen, tenant, login: tenant === undefined || password !== undefined ? 'required' : 'optional' },
+    ],
     upstreams: { main: { url: upstream } },
     tenants: tenant === undefined ? {} : { [tenant]: tenantFrom(prefix, databasesFrom(given.databases), password) },
     ...(admin === undefined ? {} : { admin: { address: admin } }),

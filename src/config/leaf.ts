@@ -23,14 +23,16 @@ export const WRONG = Symbol('wrong')
 function leaf<T>(kind: Kind<T>, optional: boolean) {
   return z.unknown().transform((raw, context): T | undefined => {
     if (raw === WRONG || (raw === undefined && optional)) return undefined
-    const reading = raw === undefined ? { ...MISSING, cure: `add it: ${kind.name}` } : raw === null ? NO_VALUE : kind.read(raw)
+    const reading = raw === undefined ? MISSING : raw === null ? NO_VALUE : kind.read(raw)
     if ('value' in reading) return reading.value
-    context.issues.push({ code: 'custom', input: raw, message: reading.message, params: { cure: reading.cure } })
+    const params = { cure: reading.cure, kind: kind.name }
+    context.issues.push({ code: 'custom', input: raw, message: reading.message, params })
     return z.NEVER
   })
 }
 
-const MISSING = { message: 'is missing' }
+/** The key is not known here; validate.ts writes the cure. */
+const MISSING = { message: 'is missing', cure: '' }
 const NO_VALUE = { message: 'has no value', cure: 'write a value after the colon, or remove the key' }
 
 /** A key that must be there. Its value is undefined only after a problem was reported at its path. */
@@ -90,7 +92,10 @@ export function count(least: number, most: number): Kind<number> {
     json: { type: 'integer', minimum: least, maximum: most },
     read(raw) {
       if (typeof raw === 'number' && Number.isInteger(raw) && raw >= least && raw <= most) return { value: raw }
-      return { message: `${show(raw)} is not a whole number from ${least} to ${most}`, cure: `write a number from ${least} to ${most}` }
+      return {
+        message: `${show(raw)} is not a whole number from ${least} to ${most}`,
+        cure: `write a number from ${least} to ${most}`,
+      }
     },
   }
 }

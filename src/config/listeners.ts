@@ -69,7 +69,11 @@ export function checkPair(cert: Buffer, key: Buffer, path: Path, report: Report)
     createSecureContext({ cert, key })
     return true
   } catch (error) {
-    report.add(path, `certificate and key cannot be used: ${(error as Error).message}`, 'use a key without passphrase that belongs to `cert`')
+    report.add(
+      path,
+      `certificate and key cannot be used: ${(error as Error).message}`,
+      'use a key without passphrase that belongs to `cert`',
+    )
     return false
   }
 }
@@ -89,7 +93,11 @@ export function checkListeners(
     const before = taken.get(text)
     if (before === undefined) taken.set(text, `listeners[${i}]`)
     else if ('path' in address || address.port !== 0) {
-      report.add(['listeners', i, 'address'], `${before} listens on ${text} already`, 'give each listener an address of its own')
+      report.add(
+        ['listeners', i, 'address'],
+        `${before} listens on ${text} already`,
+        'give each listener an address of its own',
+      )
     }
     const open = isLocal(address) || listener.insecure ? undefined : openTo(listener, tenants)
     if (open === undefined) return
@@ -101,7 +109,8 @@ export function checkListeners(
   })
   const text = admin === undefined ? undefined : formatAddress(admin.address)
   const before = text === undefined || text.endsWith(':0') ? undefined : taken.get(text)
-  if (before !== undefined) report.add(['admin', 'address'], `${before} listens on ${text} already`, 'give it a port of its own')
+  if (before !== undefined)
+    report.add(['admin', 'address'], `${before} listens on ${text} already`, 'give it a port of its own')
 }
 
 /** Who is let in without a password: "tenant/default", or nobody. */

@@ -19,7 +19,11 @@ export function checkLogins(
       if (user.digest !== undefined) continue
       const path: Path = ['tenants', tenant.name, 'users', user.name, 'password']
       if (user.name !== 'default') {
-        report.add(path, `user ${user.name} has no password and can never log in`, 'give the user a password; only `default` may go without')
+        report.add(
+          path,
+          `user ${user.name} has no password and can never log in`,
+          'give the user a password; only `default` may go without',
+        )
       } else if (!open.has(tenant.name)) {
         report.add(
           path,

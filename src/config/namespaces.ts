@@ -19,7 +19,11 @@ export function checkPrefixes(
     const path: Path = ['tenants', tenant.name, 'prefix']
     if (report.has(path)) continue
     if (tenant.prefix !== '' && overlap(tenant.prefix, OWN_PREFIX)) {
-      report.add(path, `"${tenant.prefix}" and Keyward's own "${OWN_PREFIX}" overlap`, 'choose a prefix that neither starts nor continues it')
+      report.add(
+        path,
+        `"${tenant.prefix}" and Keyward's own "${OWN_PREFIX}" overlap`,
+        'choose a prefix that neither starts nor continues it',
+      )
       continue
     }
     const upstream = upstreams.get(tenant.upstream)
@@ -41,15 +45,15 @@ export function checkPrefixes(
   for (const neighbours of servers.values()) checkServer(neighbours, report)
 }
 
-/** Sorted, a prefix stands directly before one that it starts, or before one that starts the same way. */
+/** Sorted, a prefix stands before all that it starts, with nothing else between: those that are open form a stack. */
 function checkServer(tenants: readonly Tenant[], report: Report): void {
   const sorted = [...tenants].sort((a, b) => (a.prefix < b.prefix ? -1 : a.prefix > b.prefix ? 1 : a.index - b.index))
-  let shorter: Tenant | undefined
+  const open: Tenant[] = []
   for (const tenant of sorted) {
-    if (shorter === undefined || !tenant.prefix.startsWith(shorter.prefix)) {
-      shorter = tenant
-      continue
-    }
+    while (open.length > 0 && !tenant.prefix.startsWith(open[open.length - 1].prefix)) open.pop()
+    const shorter = open.at(-1)
+    open.push(tenant)
+    if (shorter === undefined) continue
     const [first, second] = shorter.index < tenant.index ? [shorter, tenant] : [tenant, shorter]
     report.add(
       ['tenants', second.name, 'prefix'],
@@ -80,7 +84,10 @@ export function diffNamespaces(old: Config, next: Config): readonly string[] {
       difference('prefix', JSON.stringify(before.prefix), JSON.stringify(after.prefix)),
       difference('databases', databasesOf(before), databasesOf(after)),
     ].filter((text) => text !== undefined)
-    if (differences.length > 0) changes.push(`tenants.${before.name}: ${differences.join(' and ')}, which would take its keys out of sight; ${CURE}`)
+    if (differences.length > 0)
+      changes.push(
+        `tenants.${before.name}: ${differences.join(' and ')}, which would take its keys out of sight; ${CURE}`,
+      )
   }
   return changes
 }

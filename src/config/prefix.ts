@@ -22,7 +22,8 @@ export const prefix: Kind<string> = {
       const quoted = key === undefined ? '"acme:"' : `"${key}:"`
       return { message: `${show(raw)} is not a prefix`, cure: `quote it: prefix: ${quoted}` }
     }
-    if (typeof raw !== 'string') return { message: `is a ${typeof raw} to YAML, not text`, cure: `quote it: prefix: "${raw}"` }
+    if (typeof raw !== 'string')
+      return { message: `is a ${typeof raw} to YAML, not text`, cure: `quote it: prefix: "${raw}"` }
     const wrong = FORBIDDEN.exec(raw)
     if (wrong !== null) {
       return {

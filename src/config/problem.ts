@@ -92,6 +92,12 @@ export class Report {
     return this.problems.has(formatPath(path))
   }
 
+  /** Was anything inside the map or list at this path found wrong? */
+  hasInside(path: Path): boolean {
+    const start = formatPath(path)
+    return [...this.problems.keys()].some((one) => one.startsWith(`${start}.`) || one.startsWith(`${start}[`))
+  }
+
   get empty(): boolean {
     return this.problems.size === 0
   }

@@ -50,7 +50,9 @@ function repairLines(text: string, tabWidth: number, tabs: number): Mended {
 function emptyBlocks(text: string): number {
   const lines = text.split('\n').filter((line) => /^\s*[^\s#]/.test(line))
   const depth = (line: string) => line.length - line.trimStart().length
-  return lines.filter((line, i) => /:\s*(#.*)?$/.test(line) && i + 1 < lines.length && depth(lines[i + 1]) <= depth(line)).length
+  return lines.filter(
+    (line, i) => /:\s*(#.*)?$/.test(line) && i + 1 < lines.length && depth(lines[i + 1]) <= depth(line),
+  ).length
 }
 
 /** Only the first of all tabs is told, with the number of lines that have one. */

@@ -51,7 +51,8 @@ const fileMode: Kind<number> = {
   json: { type: 'string', pattern: '^0?[0-7]{3}$' },
   read(raw) {
     if (typeof raw === 'string' && /^0?[0-7]{3}$/.test(raw)) return { value: Number.parseInt(raw, 8) }
-    if (typeof raw === 'number') return { message: 'is a decimal number to YAML', cure: `put it in quotes: "${String(raw).padStart(4, '0')}"` }
+    if (typeof raw === 'number')
+      return { message: 'is a decimal number to YAML', cure: `put it in quotes: "${String(raw).padStart(4, '0')}"` }
     return { message: `${show(raw)} is not a file mode`, cure: 'write three octal digits in quotes, such as "0660"' }
   },
 }
@@ -59,7 +60,10 @@ const fileMode: Kind<number> = {
 const version: Kind<1> = {
   name: '1',
   json: { const: 1 },
-  read: (raw) => (raw === 1 ? { value: 1 } : { message: `${show(raw)} is not a version that is known here`, cure: 'write version: 1' }),
+  read: (raw) =>
+    raw === 1
+      ? { value: 1 }
+      : { message: `${show(raw)} is not a version that is known here`, cure: 'write version: 1' },
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -93,7 +97,10 @@ const listener = z
 
 const upstream = z
   .strictObject({
-    url: optional(url, '`redis://host:port`, `rediss://host:port` (TLS) or `unix:/path`, also `{env: REDIS_URL}`. No database number.'),
+    url: optional(
+      url,
+      '`redis://host:port`, `rediss://host:port` (TLS) or `unix:/path`, also `{env: REDIS_URL}`. No database number.',
+    ),
     sentinel: later('Find the server through Sentinel.'),
     cluster: later('Redis Cluster.'),
     user: optional(word, 'ACL user to log in as. Absent: `default`.'),
@@ -103,14 +110,23 @@ const upstream = z
         ca: optional(path, "PEM file with the authorities to trust. Absent: Node's own list."),
         cert: optional(path, 'PEM file with a client certificate. Needs `key`.'),
         key: optional(path, 'PEM file with its private key.'),
-        serverName: optional(text('host name', /^[A-Za-z0-9_.-]{1,253}$/, 'a host name'), 'The name that the certificate must carry. Absent: the host of the url.'),
+        serverName: optional(
+          text('host name', /^[A-Za-z0-9_.-]{1,253}$/, 'a host name'),
+          'The name that the certificate must carry. Absent: the host of the url.',
+        ),
       })
       .optional()
-      .meta({ description: 'TLS to the server; `tls: {}` or rediss:// alone uses the defaults. Not with a unix socket.' }),
+      .meta({
+        description: 'TLS to the server; `tls: {}` or rediss:// alone uses the defaults. Not with a unix socket.',
+      }),
     lanes: defaulted(count(1, 64), 4, 'Most shared connections, for each protocol version that clients speak.'),
     pins: z
       .strictObject({
-        max: defaulted(count(1, 100_000), 500, 'Most dedicated connections for blocking commands, and as many again for transactions.'),
+        max: defaulted(
+          count(1, 100_000),
+          500,
+          'Most dedicated connections for blocking commands, and as many again for transactions.',
+        ),
         warm: defaulted(count(0, 1000), 4, 'Dedicated connections kept open while nobody needs them.'),
         perTenant: defaulted(count(1, 100_000), 100, 'Most of `max` that one tenant may hold.'),
       })
@@ -121,7 +137,11 @@ const upstream = z
     timeouts: z
       .strictObject({
         connect: defaulted(duration, '5s', 'Until a connection is open and logged in.'),
-        request: defaulted(duration, '5s', 'Until the first byte of a reply. Blocking commands: on top of their own time-out.'),
+        request: defaulted(
+          duration,
+          '5s',
+          'Until the first byte of a reply. Blocking commands: on top of their own time-out.',
+        ),
       })
       .prefault({})
       .meta({ description: 'How long to wait for the server.' }),
@@ -154,12 +174,24 @@ const user = z
 const tenant = z
   .strictObject({
     upstream: required(name, 'Name of the upstream that holds the keys.'),
-    prefix: optional(prefix, 'What every raw key starts with. Absent: `<tenant>:`. `""` passes keys through unchanged; such a tenant is alone on its upstream.'),
-    databases: optional(count(1, 10_000), 'How many databases SELECT offers; raw keys are then `<prefix><number>:<key>`. Absent: one, without a number in the raw key.'),
-    maxClients: optional(count(1, 1_000_000), 'Most clients of this tenant in this process. Absent: no limit of its own.'),
+    prefix: optional(
+      prefix,
+      'What every raw key starts with. Absent: `<tenant>:`. `""` passes keys through unchanged; such a tenant is alone on its upstream.',
+    ),
+    databases: optional(
+      count(1, 10_000),
+      'How many databases SELECT offers; raw keys are then `<prefix><number>:<key>`. Absent: one, without a number in the raw key.',
+    ),
+    maxClients: optional(
+      count(1, 1_000_000),
+      'Most clients of this tenant in this process. Absent: no limit of its own.',
+    ),
     replicas: later('Reads from replicas.'),
     users: z
-      .record(z.string().regex(/^[!-.0-~]{1,128}$/, 'printable ASCII without blanks and /, at most 128 characters'), user)
+      .record(
+        z.string().regex(/^[!-.0-~]{1,128}$/, 'printable ASCII without blanks and /, at most 128 characters'),
+        user,
+      )
       .optional()
       .meta({ description: 'Absent: the user `default` without a password.' }),
     buffers: z
@@ -177,7 +209,6 @@ const tenant = z
   })
   .meta({ description: 'One namespace, by its name.' })
 
-const nameKey = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, _ or -')
 
 export const fileSchema = z.strictObject({
   version: defaulted(version, 1, 'Version of this format.'),
@@ -188,23 +219,38 @@ export const fileSchema = z.strictObject({
     .meta({ description: 'JSON lines on standard output.' }),
   memory: defaulted(size, '256MiB', 'All buffers of the process together; above it the largest reader is cut first.'),
   shutdown: z
-    .strictObject({ deadline: defaulted(duration, '25s', 'After SIGTERM: how long clients may finish. Blocked clients have half of it.') })
+    .strictObject({
+      deadline: defaulted(
+        duration,
+        '25s',
+        'After SIGTERM: how long clients may finish. Blocked clients have half of it.',
+      ),
+    })
     .prefault({})
     .meta({ description: 'The end.' }),
   listeners: z.array(listener).default([]).meta({ description: 'Where clients connect. At least one.' }),
   admin: z
     .strictObject({
-      address: required(hostPort, 'Where /healthz, /readyz and /metrics are served over HTTP. No login: keep it off public networks.'),
+      address: required(
+        hostPort,
+        'Where /healthz, /readyz and /metrics are served over HTTP. No login: keep it off public networks.',
+      ),
       socket: later('A unix socket for PROXY commands.'),
     })
     .optional()
     .meta({ description: 'Absent: no HTTP at all.' }),
   metrics: z
-    .strictObject({ tenants: defaulted(count(0, 100_000), 100, 'Tenants with labels of their own, in the order of the file; the others share `_other`.') })
+    .strictObject({
+      tenants: defaulted(
+        count(0, 100_000),
+        100,
+        'Tenants with labels of their own, in the order of the file; the others share `_other`.',
+      ),
+    })
     .prefault({})
     .meta({ description: 'What /metrics tells.' }),
-  upstreams: z.record(nameKey, upstream).default({}).meta({ description: 'The real servers. At least one.' }),
-  tenants: z.record(nameKey, tenant).default({}).meta({ description: 'The namespaces. At least one.' }),
+  upstreams: named(NAME, upstream).default({}).meta({ description: 'The real servers. At least one.' }),
+  tenants: named(NAME, tenant).default({}).meta({ description: 'The namespaces. At least one.' }),
 })
 
 /** The file after the schema: units read, defaults filled in; names, secrets and rules between keys not checked yet. */

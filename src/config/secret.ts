@@ -55,16 +55,22 @@ function readSource(raw: unknown, cure: string): Reading<SecretSource> {
   if (!isMap(raw)) {
     // The value itself is not shown: it may be the password, written without quotes.
     const scalar = typeof raw === 'number' || typeof raw === 'boolean'
-    return scalar ? { message: `is a ${typeof raw} to YAML`, cure: 'put it in quotes' } : { message: `is ${show(raw)}`, cure }
+    return scalar
+      ? { message: `is a ${typeof raw} to YAML`, cure: 'put it in quotes' }
+      : { message: `is ${show(raw)}`, cure }
   }
   const keys = Object.keys(raw)
   const [key] = keys
-  if (keys.length !== 1 || (key !== 'env' && key !== 'file')) return { message: 'is a map with other keys', cure }
+  if (keys.length > 1) return { message: 'has more than one source', cure }
+  if (key !== 'env' && key !== 'file') return { message: 'is a map without env or file', cure }
   const name = raw[key]
   if (typeof name !== 'string' || name === '') return { message: `has no name after ${key}:`, cure }
   if (key === 'file') return { value: { file: name } }
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-    return { message: `${show(name)} is not the name of an environment variable`, cure: 'write its name only: {env: NAME}' }
+    return {
+      message: `${show(name)} is not the name of an environment variable`,
+      cure: 'write its name only: {env: NAME}',
+    }
   }
   return { value: { env: name } }
 }
@@ -86,7 +92,10 @@ export function lookUp(source: Exclude<SecretSource, { sha256: string }>, places
     if (value === '') return { message: `${file} is empty`, cure: EMPTY.cure }
     return { value }
   } catch (error) {
-    return { message: `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? error}`, cure: 'check the path and its permissions' }
+    return {
+      message: `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? error}`,
+      cure: 'check the path and its permissions',
+    }
   }
 }
 

@@ -82,7 +82,8 @@ function yamlFaults(parsed: Parsed): Fault[] {
     add(error.pos[0], message, cure)
     if (error.code !== 'DUPLICATE_KEY') break // what follows a syntax error is mostly its consequence
   }
-  for (const warning of parsed.doc.warnings) add(warning.pos[0], 'YAML tags mean nothing here', 'remove the !tag, or quote the value')
+  for (const warning of parsed.doc.warnings)
+    add(warning.pos[0], 'YAML tags mean nothing here', 'remove the !tag, or quote the value')
   const anchors = new Set<string>()
   visit(parsed.doc, {
     Node(_, node) {
@@ -116,7 +117,7 @@ function locate(parsed: Parsed, path: Path, at: 'key' | 'value'): { line: number
   for (const part of path) {
     if (isAlias(node)) node = node.resolve(parsed.doc)
     if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === part)
+      const pair = node.items.findLast((item) => isScalar(item.key) && String(item.key.value) === part)
       if (pair === undefined) return offsetOf(parsed, key)
       key = pair.key as Node
       node = pair.value
@@ -145,7 +146,8 @@ function pathAt(parsed: Parsed, line: number, column: number): Path {
       const chain = [...ancestors, node]
       chain.forEach((one, i) => {
         if (isSeq(one)) path.push(one.items.indexOf(chain[i + 1]))
-        else if (one !== null && typeof one === 'object' && 'key' in one && isScalar(one.key)) path.push(String(one.key.value))
+        else if (one !== null && typeof one === 'object' && 'key' in one && isScalar(one.key))
+          path.push(String(one.key.value))
       })
       found = path
       return visit.BREAK

@@ -33,7 +33,7 @@ function resolveUsers(shape: TenantShape, path: Path, context: ResolveContext): 
     if (!report.has(path)) users.set('default', { name: 'default', digest: undefined })
     return users
   }
-  if (Object.keys(shape.users).length === 0 && !report.has(path)) {
+  if (Object.keys(shape.users).length === 0 && !report.has(path) && !report.hasInside(path)) {
     report.add(path, 'has no user', 'add one: users: {default: {password: {env: NAME}}}', 'key')
   }
   for (const [name, user] of Object.entries(shape.users)) {

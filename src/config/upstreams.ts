@@ -7,7 +7,11 @@ import type { UpstreamShape } from './schema.ts'
 import { lookUp, type SecretSource } from './secret.ts'
 
 /** undefined: its url was wrong and is reported. */
-export function resolveUpstream(name: string, shape: UpstreamShape, context: ResolveContext): UpstreamOptions | undefined {
+export function resolveUpstream(
+  name: string,
+  shape: UpstreamShape,
+  context: ResolveContext,
+): UpstreamOptions | undefined {
   const path: Path = ['upstreams', name]
   const { report } = context
   const url = resolveUrl(shape, path, context)
@@ -23,14 +27,22 @@ export function resolveUpstream(name: string, shape: UpstreamShape, context: Res
     report.add([...path, 'password'], 'is missing: the upstream has a user', 'add `password`, or remove `user`')
   }
   const tls = resolveTls(shape, url, path, context)
-  const { pins } = shape
-  if (pins.perTenant > pins.max && !report.has([...path, 'pins', 'max'])) {
-    const cure = `write at most ${pins.max}, or raise pins.max`
-    report.add([...path, 'pins', 'perTenant'], `${pins.perTenant} is more than pins.max (${pins.max})`, cure)
-  }
   if (url === undefined) return undefined
-  const { lanes, bulk, keepAlive, timeouts, hold, reissueBlocked } = shape
-  return { name, address: url.address, user, password, tls, lanes, pins, bulk, keepAlive, timeouts, hold, reissueBlocked }
+  const { lanes, pins, bulk, keepAlive, timeouts, hold, reissueBlocked } = shape
+  return {
+    name,
+    address: url.address,
+    user,
+    password,
+    tls,
+    lanes,
+    pins,
+    bulk,
+    keepAlive,
+    timeouts,
+    hold,
+    reissueBlocked,
+  }
 }
 
 function resolveUrl(shape: UpstreamShape, path: Path, context: ResolveContext): UpstreamUrl | undefined {
@@ -75,8 +87,10 @@ function resolveTls(
   const ca = readPem(files.ca, [...at, 'ca'], context)
   const cert = readPem(files.cert, [...at, 'cert'], context)
   const key = readPem(files.key, [...at, 'key'], context)
-  if (files.cert !== undefined && files.key === undefined) report.add([...at, 'key'], 'is missing', 'add the key of `cert`')
-  if (files.key !== undefined && files.cert === undefined) report.add([...at, 'cert'], 'is missing', 'add the certificate of `key`')
+  if (files.cert !== undefined && files.key === undefined)
+    report.add([...at, 'key'], 'is missing', 'add the key of `cert`')
+  if (files.key !== undefined && files.cert === undefined)
+    report.add([...at, 'cert'], 'is missing', 'add the certificate of `key`')
   if (cert !== undefined && key !== undefined) checkPair(cert, key, [...at, 'key'], report)
   return { ca, cert, key, serverName: files.serverName }
 }

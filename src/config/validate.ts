@@ -14,8 +14,8 @@ type Issue = z.core.$ZodIssue
  */
 export function validate(value: unknown, report: Report): FileShape | undefined {
   const pruned = structuredClone(value)
-  for (const { path, name } of variables(pruned, [])) {
-    report.add(path, `\${${name}} is not expanded`, variableCure(path, name))
+  for (const { path, name, whole } of variables(pruned, [])) {
+    report.add(path, `\${${name}} is not expanded`, variableCure(path, name, whole))
     prune(pruned, path)
   }
   // First round: what is there and wrong. Second: required keys that the first took out. Third: nothing.
@@ -23,7 +23,8 @@ export function validate(value: unknown, report: Report): FileShape | undefined 
     const result = fileSchema.safeParse(pruned)
     if (result.success) return result.data
     for (const issue of result.error.issues) take(issue, pruned, report)
-    if (result.error.issues.some((issue) => issue.path.length === 0 && issue.code !== 'unrecognized_keys')) return undefined
+    if (result.error.issues.some((issue) => issue.path.length === 0 && issue.code !== 'unrecognized_keys'))
+      return undefined
   }
   return undefined
 }
@@ -40,19 +41,22 @@ function take(issue: Issue, value: unknown, report: Report): void {
       }
       return
     }
-    case 'invalid_key': {
-      report.add(path, `${show(path.at(-1))} cannot be a name here`, `use ${issue.issues[0]?.message ?? 'another name'}`, 'key')
-      break
-    }
     case 'invalid_type': {
       const wanted = issue.expected === 'array' ? 'a list' : 'a map'
-      const cure = issue.expected === 'array' ? 'write one entry per line, each after "- "' : 'write its keys indented below it, or {}'
+      const cure =
+        issue.expected === 'array'
+          ? 'write one entry per line, each after "- "'
+          : 'write its keys indented below it, or {}'
       report.add(path, `must be ${wanted}, not ${kindOf(at(value, path))}`, cure)
       break
     }
     case 'custom': {
-      const { cure = '', at = 'value' } = (issue.params ?? {}) as { cure?: string; at?: 'key' | 'value' }
-      report.add(path, issue.message, cure, at)
+      const {
+        cure = '',
+        kind,
+        at = 'value',
+      } = (issue.params ?? {}) as { cure?: string; kind?: string; at?: 'key' | 'value' }
+      report.add(path, issue.message, cure === '' ? `add \`${String(path.at(-1))}: <${kind}>\`` : cure, at)
       break
     }
     default:
@@ -74,7 +78,10 @@ function kindOf(raw: unknown): string {
 }
 
 function at(value: unknown, path: Path): unknown {
-  return path.reduce<unknown>((inner, part) => (inner as Record<string | number, unknown> | null | undefined)?.[part], value)
+  return path.reduce<unknown>(
+    (inner, part) => (inner as Record<string | number, unknown> | null | undefined)?.[part],
+    value,
+  )
 }
 
 /** Removes a value. One that is absent but required reads as wrong from now on; a list with a wrong entry goes as a whole. */
@@ -92,10 +99,10 @@ function prune(value: unknown, path: Path): void {
 }
 
 /** Every `${NAME}` in any string of the file. */
-function* variables(value: unknown, path: Path): Generator<{ path: Path; name: string }> {
+function* variables(value: unknown, path: Path): Generator<{ path: Path; name: string; whole: boolean }> {
   if (typeof value === 'string') {
     const name = /\$\{([A-Za-z_][A-Za-z0-9_]*)[^}]*\}/.exec(value)?.[1]
-    if (name !== undefined) yield { path, name }
+    if (name !== undefined) yield { path, name, whole: value === `\${${name}}` }
   } else if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) yield* variables(value[i], [...path, i])
   } else if (typeof value === 'object' && value !== null) {
@@ -103,8 +110,11 @@ function* variables(value: unknown, path: Path): Generator<{ path: Path; name: s
   }
 }
 
-function variableCure(path: Path, name: string): string {
+function variableCure(path: Path, name: string, whole: boolean): string {
   const key = path.at(-1)
-  if (key === 'password' || key === 'url') return `write ${key}: {env: ${name}}`
+  if (key === 'url' && !whole)
+    return `write password: {env: ${name}} beside the url, or take the whole url from a variable, url: {env: NAME}`
+  if (key === 'password' || key === 'url')
+    return `write ${key}: {env: ${name}}${whole ? '' : ', with the whole value in that variable'}`
   return `write the value itself, or, for a password or an upstream's url, {env: ${name}}`
 }

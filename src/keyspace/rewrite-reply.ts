@@ -24,12 +24,9 @@ export function stripDecoded(quirk: Quirk, reply: Reply, prefix: Buffer): void {
   })
 }
 
-/** An error line with the raw keys of its request turned back into the client's own. */
-export function stripError(line: Buffer, rawKeys: readonly Buffer[], prefix: Buffer): Buffer {
-  let text = line.toString('latin1')
-  for (const raw of rawKeys) {
-    const key = raw.toString('latin1')
-    if (text.includes(key)) text = text.replaceAll(key, key.slice(prefix.length))
-  }
-  return Buffer.from(text, 'latin1')
+/** An error line (with its `-` and CRLF) whose raw key, where the quirk says there is one, is the client's own again. */
+export function stripError(quirk: Quirk, line: Buffer, prefix: Buffer): Buffer {
+  const at = quirk.errorKey?.(line.subarray(1), prefix) ?? -1
+  if (at < 0 || line.indexOf(prefix, at + 1) !== at + 1) return line
+  return Buffer.concat([line.subarray(0, at + 1), line.subarray(at + 1 + prefix.length)])
 }

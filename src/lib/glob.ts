@@ -63,14 +63,21 @@ function takeClass(pattern: Buffer, p: number, byte: number, ignoreCase: boolean
       if (pattern[p] === byte) found = true
     } else if (pattern[p + 1] === DASH && p + 2 < pattern.length) {
       // The ends are put in order before their case is dropped, so [Z-a] holds no letter when case is ignored.
-      const from = fold(Math.min(pattern[p], pattern[p + 2]), ignoreCase)
-      const to = fold(Math.max(pattern[p], pattern[p + 2]), ignoreCase)
-      if (from <= wanted && wanted <= to) found = true
+      const one = signed(pattern[p])
+      const other = signed(pattern[p + 2])
+      const from = fold(Math.min(one, other), ignoreCase)
+      const to = fold(Math.max(one, other), ignoreCase)
+      if (from <= signed(wanted) && signed(wanted) <= to) found = true
       p += 2
     } else if (fold(pattern[p], ignoreCase) === wanted) found = true
   }
   if (found === negated) return -1
   return p < pattern.length ? p + 1 : p
+}
+
+/** In ranges bytes count as C's char, which has a sign on x86: beyond 127 they come before all others. */
+function signed(byte: number): number {
+  return (byte << 24) >> 24
 }
 
 function fold(byte: number, ignoreCase: boolean): number {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { type DirectWriter, takeOver } from './direct-io.ts'
 
 /** Who reads a Wire. Called synchronously from socket events. */
 export interface WireOwner {
@@ -18,23 +19,46 @@ export interface WireOwner {
  */
 export class Wire {
   readonly socket: Socket
-  /** Buffers given to onBytes may be kept without a copy. */
-  readonly stableReads = true
+  private readonly owner: WireOwner
+  private direct: DirectWriter | undefined = undefined
   private error: Error | undefined
   private reading = true
 
+  /** `socket` is connected, or connecting: then begin() has to be called once it is. */
   constructor(socket: Socket, owner: WireOwner) {
     this.socket = socket
-    socket.on('data', (chunk: Buffer) => owner.onBytes(chunk, 0, chunk.length))
+    this.owner = owner
     socket.on('end', () => owner.onEnd())
-    socket.on('drain', () => owner.onDrain())
     socket.on('error', (error: Error) => {
       this.error = error
     })
     socket.on('close', () => owner.onClosed(this.error))
+    if (!socket.connecting) this.begin()
+  }
+
+  /** Starts to read. */
+  begin(): void {
+    const { owner, socket } = this
+    this.direct = takeOver(
+      socket,
+      (buf, start, end) => owner.onBytes(buf, start, end),
+      () => owner.onDrain(),
+    )
+    if (this.direct !== undefined) return
+    socket.on('data', (chunk: Buffer) => owner.onBytes(chunk, 0, chunk.length))
+    socket.on('drain', () => owner.onDrain())
+  }
+
+  /** Buffers given to onBytes may be kept without a copy. */
+  get stableReads(): boolean {
+    return this.direct === undefined
   }
 
   write(parts: readonly Buffer[]): void {
+    if (this.direct !== undefined) {
+      this.direct.write(parts)
+      return
+    }
     if (parts.length === 1) {
       this.socket.write(parts[0])
       return
@@ -46,7 +70,7 @@ export class Wire {
 
   /** Bytes written but not yet taken by the kernel. */
   get queued(): number {
-    return this.socket.writableLength
+    return this.direct === undefined ? this.socket.writableLength : this.direct.queued
   }
 
   pause(): void {
@@ -63,16 +87,16 @@ export class Wire {
     }
   }
 
-  /** Closes after what is queued has been sent. */
+  /** Closes both ways after what is queued has been sent. */
   end(): void {
-    this.socket.end()
+    this.socket.destroySoon()
   }
 
   /** Closes now, with a reset, so that nothing queued in our kernel is delivered any more. */
   reset(): void {
     if (this.socket.destroyed) return
     // resetAndDestroy() throws on anything but TCP (unix sockets, TLS).
-    if ('resetAndDestroy' in this.socket && isTcp(this.socket)) this.socket.resetAndDestroy()
+    if (isTcp(this.socket)) this.socket.resetAndDestroy()
     else this.socket.destroy()
   }
 }

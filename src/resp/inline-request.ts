@@ -93,7 +93,8 @@ function encode(argc: number): void {
   const room = COUNT_ROOM + ends[argc - 1] + argc * ARGUMENT_ROOM
   const request = inlineRequest
   if (request.buf.length < room || request.buf.length > KEEP) request.buf = Buffer.allocUnsafeSlow(Math.max(1024, room))
-  if (request.args.length < 2 * argc || request.args.length > KEEP) request.args = new Int32Array(Math.max(64, 2 * argc))
+  if (request.args.length < 2 * argc || request.args.length > KEEP)
+    request.args = new Int32Array(Math.max(64, 2 * argc))
   const { buf, args } = request
   let pos = COUNT_ROOM
   let start = 0

@@ -1,3 +1,4 @@
+import { IN_DOUBLE, MAX_INTEGER_DIGITS, MAX_NUMBER, MAX_TEXT, wholeElement } from './plain-element.ts'
 import {
   ARRAY,
   ATTRIBUTE,
@@ -28,7 +29,7 @@ const NINE = 0x39
 const PLUS = 0x2b
 const MINUS = 0x2d
 
-/** Where in an element the scanner is. The order matters: up to AFTER_TEXT it is a line without a length. */
+/** Where in an element the scanner is. */
 const AT_START = 0
 const IN_TEXT = 1
 const AFTER_TEXT = 2
@@ -36,16 +37,12 @@ const IN_LENGTH = 3
 const AFTER_LENGTH = 4
 const IN_PAYLOAD = 5
 
-/** Longest simple string or error, and longest other line, without type byte and CRLF. */
-const MAX_TEXT = 1024 * 1024
-const MAX_NUMBER = 64 * 1024
-const MAX_INTEGER_DIGITS = 19
 /** Longest payload and largest count; doubles hold twice as much exactly. */
 const MAX_LENGTH = 1e15
 
 /**
- * Finds where replies end: RESP2 and RESP3, resumable at any byte, building nothing. Every byte is looked at once,
- * payloads not at all. Attributes and pushes may stand anywhere, also inside aggregates, where they do not count as
+ * Finds where replies end: RESP2 and RESP3, resumable at any byte, building nothing. A reply that comes in many chunks is
+ * scanned once, payloads are not looked at. Attributes and pushes may stand anywhere, also inside aggregates, where they do not count as
  * elements (the reply to EXEC has a push inside when the transaction published to its own connection).
  */
 export class ReplyScanner {
@@ -299,48 +296,6 @@ export class ReplyScanner {
   }
 }
 
-/** The offset behind the element at pos, if it is one of the usual scalars and all there; else -1. */
-function wholeElement(buf: Buffer, pos: number, end: number): number {
-  const head = buf[pos]
-  let at = pos + 1
-  let byte = 0
-  if (head === BULK) {
-    let length = 0
-    if (at + 3 < end && buf[at] === MINUS) {
-      return buf[at + 1] === ZERO + 1 && buf[at + 2] === CR && buf[at + 3] === LF ? at + 4 : -1
-    }
-    while (at < end && (byte = buf[at]) >= ZERO && byte <= NINE) {
-      length = length * 10 + byte - ZERO
-      at++
-    }
-    const after = at + length + 4
-    return after <= end &&
-      (length > 0 ? buf[pos + 1] !== ZERO : at === pos + 2) &&
-      byte === CR &&
-      buf[at + 1] === LF &&
-      buf[after - 2] === CR &&
-      buf[after - 1] === LF
-      ? after
-      : -1
-  }
-  if (head === INTEGER) {
-    while (at < end && (byte = buf[at]) >= ZERO && byte <= NINE) at++
-    const digits = at - pos - 1
-    if (digits === 0 || digits > MAX_INTEGER_DIGITS) return -1
-  } else if (head === STRING || head === ERROR) {
-    while (at < end && (byte = buf[at]) !== CR && byte !== LF) at++
-    if (at - pos - 1 > MAX_TEXT) return -1
-  } else if (head === DOUBLE) {
-    while (at < end && IN_DOUBLE[(byte = buf[at])] === 1) at++
-    if (at === pos + 1 || at - pos - 1 > MAX_NUMBER) return -1
-  } else if (head === NULL) {
-    if (at < end) byte = buf[at]
-  } else {
-    return -1
-  }
-  return byte === CR && at + 1 < end && buf[at + 1] === LF ? at + 2 : -1
-}
-
 /** The phase that follows a type byte. */
 function kindOf(head: number): number {
   switch (head) {
@@ -365,10 +320,6 @@ function kindOf(head: number): number {
       throw new BadReply(`no reply begins with byte ${head}`)
   }
 }
-
-/** 1 for what printf and the names of infinity and not-a-number may put into a double. */
-const IN_DOUBLE = new Uint8Array(256)
-for (const byte of Buffer.from('0123456789+-.eEinfa')) IN_DOUBLE[byte] = 1
 
 function expect(byte: number, wanted: number): void {
   if (byte !== wanted) throw new BadReply(`byte ${byte} where a line should end`)

@@ -69,7 +69,9 @@ export class ReplyWriter {
 
   /** The shortest digits that give the same number again, as Redis 7.2 and later. */
   double(n: number): void {
-    const text = Number.isFinite(n) ? (Object.is(n, -0) ? '-0' : String(n)) : Number.isNaN(n) ? 'nan' : n > 0 ? 'inf' : '-inf'
+    let text = Object.is(n, -0) ? '-0' : String(n)
+    if (Number.isNaN(n)) text = 'nan'
+    else if (!Number.isFinite(n)) text = n > 0 ? 'inf' : '-inf'
     if (this.protocol === 3) this.line(`,${text}`)
     else this.bulk(text)
   }

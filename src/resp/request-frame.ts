@@ -93,12 +93,7 @@ export function readBulks(
       }
       const digits = at - pos - 1
       // The usual line is done with; all else (unfinished, odd or wrong) takes the careful way.
-      if (
-        at + 1 < end &&
-        buf[at] === CR &&
-        length <= most &&
-        (length > 0 ? buf[pos + 1] !== 0x30 : digits === 1)
-      ) {
+      if (at + 1 < end && buf[at] === CR && length <= most && (length > 0 ? buf[pos + 1] !== 0x30 : digits === 1)) {
         pos = at + 2
       } else {
         const lineEnd = findLineEnd(buf, pos, end)

@@ -1,5 +1,5 @@
 import { inlineRequest, splitInline } from './inline-request.ts'
-import { Frame, FAULT, INCOMPLETE, MAX_LINE, readBulks, readCount, UnfinishedFrame } from './request-frame.ts'
+import { FAULT, Frame, INCOMPLETE, MAX_LINE, readBulks, readCount, UnfinishedFrame } from './request-frame.ts'
 import type { RequestLimits, RequestSink } from './types.ts'
 
 const STAR = 0x2a
@@ -13,15 +13,15 @@ const KEEP_OFFSETS = 64 * 1024
 
 /**
  * Parsing is synchronous, so all readers share the frame of the request at hand; only a request that is split over
- * chunks costs its client memory of its own.
+ * chunks costs its client memory of its own. Undefined while a reader has it.
  */
-let shared = new Frame()
+let shared: Frame | undefined
 
 /**
  * Cuts what one client sends into requests, with Redis' own limits and error texts (networking.c of Redis 7.0).
  * One pass over each chunk, resumable at any byte, no object per argument. Whole requests are handed out as spans of
  * the chunk; a chunk may be reused by the caller once feed() has returned, because what an unfinished request needs
- * is copied. The sink must not throw, and must not feed any reader from inside onRequest.
+ * is copied. The sink must not throw, and must not feed this reader from inside onRequest.
  */
 export class RequestReader {
   /** While false, requests over 10 arguments or with a bulk over 16 KiB are protocol errors, as in Redis. */
@@ -51,30 +51,30 @@ export class RequestReader {
   feed(buf: Buffer, start: number, end: number, sink: RequestSink): void {
     let pos = start
     if (this.unfinished !== undefined) pos = this.resume(this.unfinished, buf, start, end, sink)
+    if (pos === end || this.stopped) return
     const limits = this.limits
     const most = Math.min(limits.buffer, MAX_REQUEST)
-    while (pos < end && !this.stopped) {
+    const frame = shared ?? new Frame()
+    shared = undefined
+    while (pos >= 0 && pos < end && !this.stopped) {
       const from = pos
       if (buf[pos] !== STAR) {
         pos = this.inline(buf, pos, end, sink)
         if (pos === INCOMPLETE) this.keep(new UnfinishedFrame(buf, from, end), sink)
-        if (pos < 0) return
         continue
       }
-      const frame = shared
       pos = readCount(frame, buf, pos, end, this.authenticated)
       if (pos >= 0) pos = readBulks(frame, buf, pos, end, 0, this.authenticated, limits.bulk)
       if (pos >= 0 && pos - from <= most) {
         if (frame.argc > 0) sink.onRequest(buf, from, pos, frame.argc, frame.offsets)
       } else if (pos === INCOMPLETE) {
         this.keep(new UnfinishedFrame(buf, from, end, frame), sink)
-        break
       } else {
         this.fail(frame, pos === FAULT ? frame.at - from : pos - from, sink)
-        break
       }
     }
-    if (shared.offsets.length > KEEP_OFFSETS) shared = new Frame()
+    // One absurdly long request must not cost its memory for ever.
+    if (frame.offsets.length <= KEEP_OFFSETS) shared = frame
   }
 
   /** Reads on in an unfinished request. Returns where in the chunk the next request begins, or `end`. */

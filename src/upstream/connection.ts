@@ -113,6 +113,7 @@ export class Connection implements Via, Flushable, WireOwner {
     socket.setNoDelay(true)
     socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => {
       this.life.enter('handshake')
+      this.wire.begin()
       this.lastBytesAt = this.host.clock.tick()
       this.wire.write([this.handshake.begin()])
     })
@@ -213,6 +214,11 @@ export class Connection implements Via, Flushable, WireOwner {
       }
       if (x.swallow > 0) {
         x.swallow--
+        if (x.spec.quirk.fromNewest === true) {
+          this.parts.push(buf.subarray(from, next))
+          x.client.overheard(x, Buffer.concat(this.parts))
+          this.partBytes++
+        }
         this.forgetParts()
         continue
       }
@@ -277,6 +283,7 @@ export class Connection implements Via, Flushable, WireOwner {
     if (total > this.host.bulk && this.kind === 'lane') this.host.bigReply(x)
     if (x.streaming) {
       client.emit(buf, from, to, stable)
+      client.pop(x)
     } else {
       let frame = buf
       let start = from
@@ -289,7 +296,7 @@ export class Connection implements Via, Flushable, WireOwner {
         end = frame.length
         keep = true
       }
-      if (type === ERROR && !x.inTransaction && this.host.putBack(this, x, frame.toString('latin1', start, end))) {
+      if (type === ERROR && !x.inTransaction && this.takenBack(x, frame.toString('latin1', start, end))) {
         this.forgetParts()
         return
       }
@@ -302,6 +309,13 @@ export class Connection implements Via, Flushable, WireOwner {
     client.settled()
   }
 
+  /** x was not executed, and somebody keeps it to send it again. */
+  private takenBack(x: Exchange, error: string): boolean {
+    if (this.kind !== 'pin') return this.host.putBack(this, x, error)
+    if (!x.blocks || !x.client.reissue(x, error)) return false
+    return true
+  }
+
   /** buf[pos..end) is the beginning, or the next piece, of the head's reply. */
   private keepPart(buf: Buffer, pos: number, end: number, stable: boolean): void {
     const x = this.head
@@ -311,14 +325,14 @@ export class Connection implements Via, Flushable, WireOwner {
       this.partBytes += end - pos
       return
     }
-    if (x.place === 'abandoned' || x.swallow > 0) return
+    if (x.place === 'abandoned' || (x.swallow > 0 && x.spec.quirk.fromNewest !== true)) return
     if (x.streaming) {
       x.client.emit(buf, pos, end, stable)
       return
     }
     this.parts.push(stable ? buf.subarray(pos, end) : Buffer.from(buf.subarray(pos, end)))
     this.partBytes += end - pos
-    if (this.partBytes >= STREAM_FROM && x.plain && streams(this.parts[0][0]) && x.client.pop(x)) {
+    if (this.partBytes >= STREAM_FROM && x.plain && x.swallow === 0 && streams(this.parts[0][0]) && x.client.leads(x)) {
       x.streaming = true
       for (const part of this.parts) x.client.emit(part, 0, part.length, true)
       // partBytes goes on counting: it tells a big reply.

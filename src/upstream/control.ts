@@ -27,6 +27,13 @@ export class Control implements ExchangeClient {
   pop(): boolean {
     return false
   }
+  leads(): boolean {
+    return false
+  }
+  overheard(): void {}
+  reissue(): boolean {
+    return false
+  }
   emit(): void {}
   deliver(x: Exchange, _type: number, buf: Buffer, start: number, end: number): void {
     ;(x.note as Answer)(buf.toString('latin1', start, end))

@@ -20,6 +20,7 @@ export interface LaneHost {
   now(): number
   /** False while data of a lost connection may still be executed, or the server's role is in doubt. */
   readonly open: boolean
+  readonly resp3: boolean
   dialLane(key: LaneKey): Connection
   /** Runs fn after `delay` milliseconds unless the node was stopped. */
   later(delay: number, fn: () => void): void
@@ -55,7 +56,8 @@ export class LaneSet implements Via {
 
   /** Where a request that is about to be scheduled here should be written. */
   slab(client: ExchangeClient): Slab {
-    if (client.pending > 0 && client.via !== this) return (client.via as Connection).slab
+    const via = client.via
+    if (client.pending > 0 && via !== undefined) return 'slab' in via && via.slab instanceof Slab ? via.slab : this.spare
     const lane = this.host.open ? this.pick() : undefined
     return lane === undefined ? this.spare : lane.slab
   }
@@ -130,6 +132,7 @@ export class LaneSet implements Via {
 
   /** There is always one lane, or one on its way. */
   private reopen(): void {
+    if (this.key.protocol === 3 && !this.host.resp3) return
     if (this.opening || this.connections.some((lane) => lane.ready && !lane.retired)) return
     this.opening = true
     this.host.later(this.backoff.next(), () => {

@@ -140,6 +140,11 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
 
   private laneReady(set: LaneSet): void {
     set.ready()
+    if (!this.resp3 && set.key.protocol === 2) {
+      // Perhaps it is another server now.
+      this.resp3 = true
+      this.lanesOf(3, false).open()
+    }
     if (this.downSince !== undefined) {
       this.env.log.info({ upstream: this.options.name, version: this.info.get('redis_version') }, 'upstream is usable')
       this.downSince = undefined
@@ -318,7 +323,8 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
     const { request } = this.options.timeouts
     if (head === undefined) {
       if (connection.retired) connection.close('retired')
-      else if (now - connection.lastBytesAt > this.options.keepAlive) {
+      // Not on a pin that is lent: inside MULTI the PING would be queued.
+      else if (connection.holder === undefined && now - connection.lastBytesAt > this.options.keepAlive) {
         this.control.ask(connection, ['PING'], now, request, () => undefined)
       }
       return

@@ -33,7 +33,7 @@ export class Pins {
   private readonly uses = new Map<Connection, { readonly use: PinUse; readonly tenant: number }>()
   private readonly counts = { blocked: new Counts(), transaction: new Counts() }
   private waiters: Waiter[] = []
-  private opening = 0
+  private readonly opening = { 2: 0, 3: 0 }
   private readonly backoff = new Backoff(50, 2000)
 
   constructor(host: PinHost) {
@@ -46,7 +46,7 @@ export class Pins {
       blocked: this.counts.blocked.total,
       transaction: this.counts.transaction.total,
       waiting: this.waiters.length,
-      opening: this.opening,
+      opening: this.opening[2] + this.opening[3],
       oldest: this.waiters.length === 0 ? 0 : this.host.now() - this.waiters[0].since,
     }
   }
@@ -79,7 +79,7 @@ export class Pins {
   /** Gives idle pins to waiters and opens what is missing. */
   serve(): void {
     if (!this.host.open) return
-    let short = 0
+    const short = { 2: 0, 3: 0 }
     const left: Waiter[] = []
     const served = this.waiters
     this.waiters = []
@@ -92,7 +92,7 @@ export class Pins {
       const at = this.idle.findLastIndex((pin) => pin.protocol === waiter.protocol)
       if (at < 0) {
         left.push(waiter)
-        short++
+        short[waiter.protocol]++
         continue
       }
       const pin = this.idle.splice(at, 1)[0]
@@ -102,15 +102,14 @@ export class Pins {
       waiter.client.pinReady(pin)
     }
     this.waiters = left.concat(this.waiters)
-    for (; this.opening < short; this.opening++) {
-      const waiter = left.find((one) => !this.full(one.use, one.client.tenantIndex))
-      this.host.dialPin(waiter?.protocol ?? 2)
+    for (const protocol of [2, 3] as const) {
+      for (; this.opening[protocol] < short[protocol]; this.opening[protocol]++) this.host.dialPin(protocol)
     }
   }
 
   /** A pin that was asked for is connected. */
   ready(pin: Connection): void {
-    this.opening--
+    this.opening[pin.protocol]--
     this.backoff.reset()
     this.idle.push(pin)
     this.serve()
@@ -148,7 +147,7 @@ export class Pins {
       return
     }
     this.host.later(this.backoff.next(), () => {
-      this.opening--
+      this.opening[pin.protocol]--
       this.serve()
     })
   }

@@ -23,6 +23,9 @@ const has = (...words: string[]) => (args: Args): boolean =>
 const RANDOM: ModeRow = { mode: 'shape', reason: 'the server chooses at random' }
 const CLOCK: ModeRow = { mode: 'shape', reason: 'tells the time that passed, in milliseconds' }
 const VIEW: ModeRow = { mode: 'shape', reason: "the tenant's own view; its text holds addresses, ids and versions" }
+const OWN_ID: ModeRow = { mode: 'shape', reason: "the connection's id is Keyward's own" }
+const OPEN: ModeRow = { mode: 'skip', reason: 'speaks of the commands that a tenant may run only' }
+const openOnly = (length: number): ModeRow => ({ ...OPEN, when: (args) => args.length === length })
 
 /** By command or "container|subcommand", in lower case. */
 export const MODES: Readonly<Record<string, readonly ModeRow[]>> = {
@@ -41,15 +44,25 @@ export const MODES: Readonly<Record<string, readonly ModeRow[]>> = {
   dump: [{ mode: 'shape', reason: 'a stream with pending entries holds delivery times', when: has('STREAM') }],
   'memory|usage': [{ mode: 'shape', reason: "the prefix is part of the key's memory" }],
   copy: [{ mode: 'skip', reason: 'COPY with DB is refused', when: has('DB') }],
-  hello: [{ mode: 'shape', reason: "the connection's id is Keyward's own" }],
-  'client|id': [{ mode: 'shape', reason: "the connection's id is Keyward's own" }],
+  hello: [OWN_ID],
+  'client|id': [OWN_ID],
   'client|info': [VIEW],
   'client|list': [VIEW],
+  'client|help': [openOnly(2)],
   info: [VIEW],
+  command: [openOnly(1)],
+  'command|count': [openOnly(2)],
+  'command|docs': [openOnly(2)],
+  'command|info': [openOnly(2)],
+  'command|list': [OPEN],
+  'config|get': [{ mode: 'skip', reason: 'has harmless parameters only', when: (args) => args.length > 2 }],
+  'config|help': [openOnly(2)],
 }
 
-export function modeOf(command: string, args: Args): Mode {
-  return MODES[command]?.find(({ when }) => when === undefined || when(args))?.mode ?? 'exact'
+export function modeOf(args: Args): Mode {
+  const name = args[0].toLowerCase()
+  const rows = [...(MODES[`${name}|${args[1]?.toLowerCase()}`] ?? []), ...(MODES[name] ?? [])]
+  return rows.find(({ when }) => when === undefined || when(args))?.mode ?? 'exact'
 }
 
 /** Do the two replies agree? */

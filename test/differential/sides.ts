@@ -29,17 +29,18 @@ export interface ConnectOptions {
   readonly databases?: boolean
 }
 
+export const SELF = process.env.KEYWARD_DIFFERENTIAL === 'self'
+
 /** `requirepass` of the server, the upstream's password and the tenants' password: AUTH means the same on both sides. */
 export const PASSWORD = 'pass'
 const BARE = '9'
-const SELF = '8'
+const OTHER = '8'
 const PREFIX = 'diff:'
 const WARN = 40
 
 export async function openSides(): Promise<Sides> {
   const redis = await startRedis({ config: [`requirepass ${PASSWORD}`] })
-  const self = process.env.KEYWARD_DIFFERENTIAL === 'self'
-  const keyward = self ? undefined : await startProxied(redis.url)
+  const keyward = SELF ? undefined : await startProxied(redis.url)
   const connect = async (port: number, { protocol = 2, login = true }: ConnectOptions, db: string | undefined) => {
     const client = await RawClient.connect({ port })
     const greeting: Args[] = []
@@ -51,16 +52,16 @@ export async function openSides(): Promise<Sides> {
     }
     return client
   }
-  const doors = [await connect(redis.port, {}, BARE), await connect(redis.port, {}, self ? SELF : '0')]
+  const doors = [await connect(redis.port, {}, BARE), await connect(redis.port, {}, SELF ? OTHER : '0')]
   return {
     redis,
     bare: (options = {}) => connect(redis.port, options, BARE),
     proxied: (options = {}) => {
-      if (keyward === undefined) return connect(redis.port, options, SELF)
+      if (keyward === undefined) return connect(redis.port, options, OTHER)
       return connect(options.databases === true ? keyward.manyPort : keyward.port, options, undefined)
     },
     bareDoor: new Backdoor(doors[0], ''),
-    proxiedDoor: new Backdoor(doors[1], self ? '' : PREFIX),
+    proxiedDoor: new Backdoor(doors[1], SELF ? '' : PREFIX),
     warnings: () => keyward?.warnings() ?? [],
     async stop() {
       for (const door of doors) door.destroy()

@@ -81,7 +81,8 @@ export function show(bytes: string | undefined, most = 300): string {
 }
 
 export function showArgs(args: Args): string {
-  return args.map((arg) => (/^[\w:.*$>+-]+$/.test(arg) ? arg : show(arg, 60))).join(' ')
+  const words = args.slice(0, 20).map((arg) => (/^[\w:.*$>+-]{1,60}$/.test(arg) ? arg : show(arg, 60)))
+  return args.length > 20 ? `${words.join(' ')} … (${args.length} arguments)` : words.join(' ')
 }
 
 /** Sends requests in one write and takes one frame for each. */

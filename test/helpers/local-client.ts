@@ -17,7 +17,14 @@ import type { Tenant } from '../../src/session/tenant.ts'
 import { argsOf } from './arg-view.ts'
 
 /** The commands that Keyward answers itself. */
-export const LOCAL: Readonly<Record<string, Quirk>> = { ...client, ...command, ...config, ...connection, ...info, ...server }
+export const LOCAL: Readonly<Record<string, Quirk>> = {
+  ...client,
+  ...command,
+  ...config,
+  ...connection,
+  ...info,
+  ...server,
+}
 
 let table: CommandTable | undefined
 
@@ -41,7 +48,10 @@ export function tenant(name: string, more: Partial<Tenant> = {}): Tenant {
 }
 
 /** Passwords in plain text, by user; a login without a password is the listener's anonymous one. */
-export function authenticator(passwords: Readonly<Record<string, readonly [password: string, login: Login]>>, anonymous?: Login): Authenticator {
+export function authenticator(
+  passwords: Readonly<Record<string, readonly [password: string, login: Login]>>,
+  anonymous?: Login,
+): Authenticator {
   return {
     anonymous,
     login(user, password) {
@@ -82,7 +92,9 @@ export class FakeServer implements ServerView {
     const kind = tenant.prefix === '' ? 'passthrough' : 'tenant'
     let specs = this.open.get(kind)
     if (specs === undefined) {
-      specs = theTable().all().filter((spec) => isOpen(spec, kind))
+      specs = theTable()
+        .all()
+        .filter((spec) => isOpen(spec, kind))
       this.open.set(kind, specs)
     }
     return specs
@@ -124,22 +136,24 @@ export class LocalClient {
   run(...words: readonly (string | Buffer)[]): string | readonly Buffer[] {
     const { session, reply } = this
     const args = argsOf(...words)
-    const mute = session.replyMode !== 'on'
+    const before = session.replyMode
     // SKIP is for one request.
-    if (session.replyMode === 'skip') session.replyMode = 'on'
+    if (before === 'skip') session.replyMode = 'on'
     reply.protocol = session.protocol
     const request = this.execute(args)
     if (request !== undefined) return request
     const bytes = reply.take().toString('latin1')
-    // ON answers although replies were off when it came.
-    const turnedOn = mute && session.replyMode === 'on' && args.is(0, 'CLIENT')
-    return mute && !turnedOn ? '' : bytes
+    // What turns replies on again is answered.
+    if (before === 'off' && session.replyMode !== 'on') return ''
+    if (before === 'skip' && !(args.length === 3 && args.is(1, 'REPLY') && args.is(2, 'ON'))) return ''
+    return bytes
   }
 
   private execute(args: ArgView): readonly Buffer[] | undefined {
     const found = lookUp(args)
     if (typeof found === 'string') this.reply.error(found)
-    else if (this.session.tenant === undefined && (found.flags & FLAG.NO_AUTH) === 0) this.reply.error(ERRORS.NOAUTH.reply)
+    else if (this.session.tenant === undefined && (found.flags & FLAG.NO_AUTH) === 0)
+      this.reply.error(ERRORS.NOAUTH.reply)
     else {
       const quirk = LOCAL[found.name]
       const call = this.call(found, args)

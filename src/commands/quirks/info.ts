@@ -16,7 +16,8 @@ function info(call: LocalCall): void {
     if (args.is(i, 'ALL') || args.is(i, 'EVERYTHING')) for (const name of SECTIONS.keys()) wanted.add(name)
     else if (args.is(i, 'DEFAULT')) for (const name of DEFAULT_SECTIONS) wanted.add(name)
     else {
-      const name = args.text(i, NAME_BYTES).toLowerCase()
+      // A C string in Redis: it ends at a NUL.
+      const [name] = args.text(i, NAME_BYTES).toLowerCase().split('\0', 1)
       if (SECTIONS.has(name)) wanted.add(name)
     }
   }

@@ -56,6 +56,11 @@ function blocks(args: ArgView, withGroup: boolean): number | undefined {
   return found.block === 0 ? undefined : timeoutMilliseconds(args, found.block)
 }
 
+function timeout(args: ArgView, withGroup: boolean): { at: number; perSecond: 1000 } {
+  readOptions(args, withGroup)
+  return { at: found.block, perSecond: 1000 }
+}
+
 /** Also "block" and a NUL: the server compares words as C strings. */
 function looksLikeBlock(args: ArgView, i: number): boolean {
   return /^block(\0|$)/i.test(args.text(i, 6))
@@ -85,12 +90,15 @@ export const quirks: Readonly<Record<string, Quirk>> = {
     route: 'blocking',
     keys: (args, out) => keys(args, out, false),
     blocks: (args) => blocks(args, false),
+    timeout: (args) => timeout(args, false),
+    fromNewest: true,
     reply: stripPairs,
   },
   xreadgroup: {
     route: 'blocking',
     keys: (args, out) => keys(args, out, true),
     blocks: (args) => blocks(args, true),
+    timeout: (args) => timeout(args, true),
     reply: stripPairs,
     errorKey: keyAfterStart,
   },

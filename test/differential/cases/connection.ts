@@ -1,5 +1,6 @@
 import { type Sequence, sequence } from './sequence.ts'
 
+const WORDING = { mode: 'skip', reason: 'the text changed after 7.0; Keyward has the later one' } as const
 const ID = { mode: 'shape', reason: "the connection's id is Keyward's own" } as const
 
 /** Logging in, names, databases, RESP versions, and requests that are no commands. */
@@ -19,13 +20,14 @@ export const connection: readonly Sequence[] = [
     name: 'HELLO before login',
     login: false,
     steps: ['HELLO', 'HELLO 3', 'HELLO 9', 'HELLO 3 AUTH default wrong', 'HELLO 2 AUTH default', 'HELLO 2 AUTH default pass', 'PING'],
-    modes: { 5: ID },
+    modes: { 0: WORDING, 1: WORDING, 5: ID },
   },
   {
     name: 'HELLO with login and name',
     login: false,
-    steps: ['HELLO 3 AUTH default pass SETNAME me', 'CLIENT GETNAME', 'HGETALL hash', 'GET missing', 'HELLO 2', 'GET missing'],
-    modes: { 0: ID, 4: ID },
+    databases: true,
+    steps: ['HELLO 3 AUTH default pass SETNAME me', 'CLIENT GETNAME', 'SELECT 9', 'COMMAND GETKEYS GET a', 'HGETALL nothing', 'GET missing', 'HELLO 2', 'GET missing'],
+    modes: { 0: ID, 6: ID },
   },
   {
     name: 'HELLO again and wrong',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { QUIRKS } from '../../../src/commands/quirks/index.ts'
-import { NOT_REVIEWED, PASSTHROUGH, REASONS, REVIEWED, SESSION } from '../../../src/commands/reviewed.ts'
+import { EXCEPTIONS, NOT_REVIEWED, PASSTHROUGH, REASONS, REVIEWED, SESSION } from '../../../src/commands/reviewed.ts'
 import { type CommandSpec, FLAG, type KeySpec } from '../../../src/commands/spec.ts'
 import { buildTable } from '../../../src/commands/table.ts'
 import { ROWS } from '../../../src/commands/table.generated.ts'
@@ -91,6 +91,11 @@ describe('who may run what', () => {
     }
     const unexplained = table.all().filter((each) => each.refusal === NOT_REVIEWED)
     expect(unexplained.map((each) => each.name)).toEqual([])
+  })
+
+  test('what is refused with some arguments only is written down', () => {
+    const names = table.all().filter((each) => each.quirk.refuses !== undefined)
+    expect([...EXCEPTIONS.keys()].sort()).toEqual(names.map((each) => each.name))
   })
 
   test('a container is open when one of its subcommands is', () => {

@@ -1,0 +1,82 @@
+import type { Tenant } from '../../src/session/tenant.ts'
+import type { Keyward } from './keyward.ts'
+
+/** How many things of each kind a Keyward holds, as text, for comparing before and after. */
+export interface Places {
+  readonly clients: number
+  readonly barrier: number
+  readonly unanswered: number
+  readonly held: number
+  readonly scheduled: number
+  readonly sent: number
+  readonly abandoned: number
+  readonly pinsBlocked: number
+  readonly pinsTransaction: number
+  readonly pinsWaiting: number
+  readonly lanes: number
+  readonly bulk: number
+  readonly pins: number
+  readonly connecting: number
+  readonly heldBytes: number
+  readonly sentBytes: number
+  readonly memory: number
+  readonly faults: number
+}
+
+export function places({ proxy }: Keyward): Places {
+  const node = proxy.node({ upstream: 'main' } as Tenant).view()
+  let barrier = 0
+  let unanswered = 0
+  for (const client of proxy.clients.keys()) {
+    barrier += client.router.waiting
+    for (let x = client.replies.first; x !== undefined; x = x.later) unanswered++
+  }
+  return {
+    clients: proxy.clients.size,
+    barrier,
+    unanswered,
+    held: node.places.held,
+    scheduled: node.places.scheduled,
+    sent: node.places.sent,
+    abandoned: node.places.abandoned,
+    pinsBlocked: node.pins.blocked,
+    pinsTransaction: node.pins.transaction,
+    pinsWaiting: node.pins.waiting,
+    lanes: node.connections.lane,
+    bulk: node.connections.bulk,
+    pins: node.connections.pin,
+    connecting: node.connections.connecting,
+    heldBytes: node.bytes.held,
+    sentBytes: node.bytes.sent,
+    memory: proxy.memory.total,
+    faults: proxy.faults,
+  }
+}
+
+/** Nothing of any client is anywhere any more, and nothing went wrong inside. */
+export const NOTHING_LEFT = {
+  clients: 0,
+  barrier: 0,
+  unanswered: 0,
+  held: 0,
+  scheduled: 0,
+  sent: 0,
+  abandoned: 0,
+  pinsBlocked: 0,
+  pinsTransaction: 0,
+  pinsWaiting: 0,
+  heldBytes: 0,
+  sentBytes: 0,
+  memory: 0,
+  faults: 0,
+}
+
+/** Waits until `check` holds; returns whether it did within `patience` milliseconds. */
+export async function eventually(check: () => boolean | Promise<boolean>, patience = 15_000): Promise<boolean> {
+  const until = Date.now() + patience
+  while (!(await check())) {
+    if (Date.now() >= until) return false
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return true
+}
