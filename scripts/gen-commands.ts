@@ -22,7 +22,11 @@ const log = (line: string) => console.error(line)
 async function ask(server: Server): Promise<ServerTable> {
   const folder = await mkdtemp(join(tmpdir(), 'keyward-gen-'))
   const path = join(folder, 'redis.sock')
-  const child = spawn(server.server, ['-'], { cwd: folder, env: { ...process.env, ...server.env }, stdio: ['pipe', 'ignore', 'inherit'] })
+  const child = spawn(server.server, ['-'], {
+    cwd: folder,
+    env: { ...process.env, ...server.env },
+    stdio: ['pipe', 'ignore', 'inherit'],
+  })
   const ended = new Promise<never>((_, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => reject(new Error(`${server.server} ended early: ${code ?? signal}`)))
@@ -38,7 +42,9 @@ async function ask(server: Server): Promise<ServerTable> {
     redis.disconnect()
     child.removeAllListeners('exit')
     child.kill()
-    await new Promise((resolve) => (child.exitCode ?? child.signalCode) === null ? child.once('exit', resolve) : resolve(0))
+    await new Promise((resolve) =>
+      (child.exitCode ?? child.signalCode) === null ? child.once('exit', resolve) : resolve(0),
+    )
     await rm(folder, { recursive: true, force: true })
   }
 }
@@ -62,7 +68,9 @@ function check(asked: readonly ServerTable[]): boolean {
     for (const name of new Set([...committed.keys(), ...table.rows.keys()])) {
       if (committed.get(name) === table.rows.get(name)) continue
       current = false
-      log(`${table.server}: ${name} is "${committed.get(name)}" in the table, the server says "${table.rows.get(name)}"`)
+      log(
+        `${table.server}: ${name} is "${committed.get(name)}" in the table, the server says "${table.rows.get(name)}"`,
+      )
     }
   }
   return current
@@ -72,7 +80,10 @@ function check(asked: readonly ServerTable[]): boolean {
 function kept(asked: readonly ServerTable[]): ServerTable[] {
   const release = (server: string) => server.split('.').slice(0, 2).join('.')
   const have = new Set(asked.map((table) => release(table.server)))
-  return SERVERS.filter((server) => !have.has(release(server))).map((server) => ({ server, rows: rowsOf(server, ROWS) }))
+  return SERVERS.filter((server) => !have.has(release(server))).map((server) => ({
+    server,
+    rows: rowsOf(server, ROWS),
+  }))
 }
 
 const asked = await tables()

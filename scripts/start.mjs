@@ -23,6 +23,13 @@ let ending = false
 
 process.on('SIGINT', () => end(0))
 process.on('SIGTERM', () => end(0))
+// npm ends on a signal that only it got, and leaves us behind without a word.
+if (process.env.npm_lifecycle_event === 'start') {
+  const npm = process.ppid
+  setInterval(() => {
+    if (process.ppid !== npm && !ending) void end(0)
+  }, 200).unref()
+}
 try {
   await start()
 } catch (error) {

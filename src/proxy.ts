@@ -42,6 +42,8 @@ export class Proxy implements ClientEnv, ServerView {
   readonly families = Uint8Array.from(this.table.all().map(familyOf))
   readonly writer = new ReplyWriter()
   readonly limits = { bulk: 512 * 1024 * 1024, buffer: 1024 * 1024 * 1024 }
+  private readonly openToTenants = this.table.all().filter((spec) => spec.open === 'tenant')
+  private readonly openToPassthrough = this.table.all().filter((spec) => spec.open !== 'refused')
   readonly version = VERSION
   readonly startedAt = Date.now()
   readonly refusals: RefusalLog
@@ -167,7 +169,7 @@ export class Proxy implements ClientEnv, ServerView {
   }
 
   commands(tenant: Tenant): readonly CommandSpec[] {
-    return this.table.all().filter((spec) => spec.open === 'tenant' || (spec.open === 'passthrough' && tenant.prefix === ''))
+    return tenant.prefix === '' ? this.openToPassthrough : this.openToTenants
   }
 
   command(name: string): CommandSpec | undefined {

@@ -1,7 +1,7 @@
-import { EXCEPTIONS, PASSTHROUGH, REVIEWED } from '../../src/commands/reviewed.ts'
+import { EXCEPTIONS, PASSTHROUGH, REVIEWED, type ReviewedGroup } from '../../src/commands/reviewed.ts'
 import type { CommandSpec, Route } from '../../src/commands/spec.ts'
-import { buildTable } from '../../src/commands/table.ts'
 import { SERVERS } from '../../src/commands/table.generated.ts'
+import { buildTable } from '../../src/commands/table.ts'
 import { MODES, type ModeRow } from '../../test/differential/modes.ts'
 
 const ROUTES: Readonly<Record<Route, string>> = {
@@ -26,17 +26,18 @@ is answered with Redis' own error for an unknown command; \`keyward explain COMM
 tenant with the empty prefix, which has its upstream for itself, may run what the second section lists as well.
 
 *Keys* are the arguments that get the prefix, counted from the command's name as 0. The *route* is how a request
-goes upstream: on a connection that all clients share, or on one of its own.`,
+goes upstream: on a connection that all clients share, or on one of its own. The commands of the second section take the
+shared one.`,
     `## Open for every tenant`,
-    ...REVIEWED.map(groupMarkdown),
+    ...REVIEWED.map((group) => groupMarkdown(group, 'route', route)),
     `## Open for the tenant with the empty prefix only`,
-    ...PASSTHROUGH.map(groupMarkdown),
+    ...PASSTHROUGH.map((group) => groupMarkdown(group, 'why not with a prefix', (spec) => spec.refusal)),
     `## Refused
 
 | why | commands |
 |---|---|
 ${refusedRows().join('\n')}`,
-    `## Differences from a Redis of one's own
+    `## Compared with a Redis of one's own
 
 Every open command is run side by side on a bare Redis and through Keyward, and the replies are compared byte by byte,
 except for these:
@@ -48,18 +49,18 @@ ${differenceRows().join('\n')}
   ].join('\n\n')
 }
 
-function groupMarkdown(group: { title: string; checked: string; names: readonly string[] }): string {
+function groupMarkdown(group: ReviewedGroup, column: string, told: (spec: CommandSpec) => string): string {
   const rows = group.names.map((name) => {
     const spec = table.byName(name)
     if (spec === undefined) throw new Error(`reviewed.ts names ${name}, the table does not`)
     const exception = EXCEPTIONS.get(name)
-    return `| ${shown(name)}${exception === undefined ? '' : ` (${exception})`} | ${keys(spec)} | ${route(spec)} |`
+    return `| ${shown(name)}${exception === undefined ? '' : ` (${exception})`} | ${keys(spec)} | ${told(spec)} |`
   })
   return `### ${group.title}
 
 ${group.checked}
 
-| command | keys | route |
+| command | keys | ${column} |
 |---|---|---|
 ${rows.join('\n')}`
 }
@@ -76,7 +77,9 @@ function refusedRows(): string[] {
     if (spec.open !== 'refused' || (container !== spec && container?.open === 'refused')) continue
     byReason.set(spec.refusal, [...(byReason.get(spec.refusal) ?? []), shown(spec.name)])
   }
-  return [...byReason].sort(([a], [b]) => (a < b ? -1 : 1)).map(([reason, names]) => `| ${reason} | ${names.join(', ')} |`)
+  return [...byReason]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([reason, names]) => `| ${reason} | ${names.join(', ')} |`)
 }
 
 function differenceRows(): string[] {

@@ -232,13 +232,14 @@ export class Dispatcher implements DispatchTools {
       client.stall(buf.subarray(start, end))
       return
     }
-    const muted = session.replyMode !== 'on'
-    if (session.replyMode === 'skip') session.replyMode = 'on'
+    const before = session.replyMode
+    if (before === 'skip') session.replyMode = 'on'
     const tenant = session.tenant
     const bytes = this.answer(client, spec, this.view, false)
     if (session.tenant !== tenant) this.entered(client)
-    const unmuted = muted && spec.name === 'client|reply' && session.replyMode === 'on'
-    if (bytes.length > 0 && (!muted || unmuted)) client.say(bytes)
+    // CLIENT REPLY ON and RESET end the silence with their own reply.
+    const muted = before === 'off' ? session.replyMode === 'off' : before === 'skip' && spec.name !== 'client|reply'
+    if (bytes.length > 0 && !muted) client.say(bytes)
     if (this.call.closing) client.closeWhenAnswered()
   }
 

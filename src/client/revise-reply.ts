@@ -21,7 +21,7 @@ export function reviseReply(client: DispatchClient, x: Exchange, type: number, b
     const line = buf.subarray(start, end)
     return x.prefix.length === 0 ? line : stripError(x.spec.quirk, line, x.prefix)
   }
-  if (x.note !== undefined && type === ARRAY) return members(client, x, buf, start, end)
+  if (x.note instanceof Map && type === ARRAY) return members(client, x, buf, start, end)
   if (x.spec.quirk.reply === undefined || x.prefix.length === 0 || queued(x, type)) return buf.subarray(start, end)
   return stripReply(x.spec.quirk, buf, start, end, x.prefix)
 }

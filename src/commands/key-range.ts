@@ -22,7 +22,8 @@ export function keyRange(specs: readonly KeySpec[]): KeyRange {
     const part = rangeOf(spec)
     if (part === undefined) return NOT_FIXED
     if (whole === undefined) whole = part
-    else if (whole.step === 1 && part.step === 1 && part.first === whole.last + 1) whole = { ...part, first: whole.first }
+    else if (whole.step === 1 && part.step === 1 && part.first === whole.last + 1)
+      whole = { ...part, first: whole.first }
     else return NOT_FIXED
   }
   return whole as KeyRange

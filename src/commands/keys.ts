@@ -13,7 +13,13 @@ import type { CommandSpec, KeyList, KeySpec } from './spec.ts'
 export function findKeys(spec: CommandSpec, args: ArgView, out: KeyList): void {
   out.count = 0
   if (spec.firstKey > 0) {
-    pushRange(out, spec.firstKey, spec.lastKey < 0 ? args.length + spec.lastKey : spec.lastKey, spec.keyStep, args.length)
+    pushRange(
+      out,
+      spec.firstKey,
+      spec.lastKey < 0 ? args.length + spec.lastKey : spec.lastKey,
+      spec.keyStep,
+      args.length,
+    )
     return
   }
   if (spec.firstKey === 0) return
@@ -42,7 +48,8 @@ function pushSpec(spec: KeySpec, args: ArgView, out: KeyList): void {
   else if (find === 'unknown') pushRest(out, begin.index, args)
   else if ('keyNum' in find) pushCounted(out, begin.index + find.keyNum, begin.index + find.firstKey, find.step, args)
   else if (find.limit > 1) pushRest(out, begin.index, args)
-  else pushRange(out, begin.index, (find.lastKey < 0 ? args.length : begin.index) + find.lastKey, find.step, args.length)
+  else
+    pushRange(out, begin.index, (find.lastKey < 0 ? args.length : begin.index) + find.lastKey, find.step, args.length)
 }
 
 function pushRange(out: KeyList, first: number, last: number, step: number, length: number): void {

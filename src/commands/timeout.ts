@@ -19,7 +19,7 @@ export function timeoutSeconds(args: ArgView, i: number): number | undefined {
   const text = args.text(i, NUMBER_BYTES + 1)
   // strtold also takes hexadecimal, "inf" and "nan", which do not all fail on all machines.
   if (!/^[+-]?[0-9.in]/i.test(text)) return undefined
-  if (!/^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$/i.test(text)) return FOR_EVER
+  if (!/^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?$/i.test(text)) return FOR_EVER
   const milliseconds = Number(text) * 1000
   // -0.0005 rounds up to 0 and blocks for ever; the margin is for the server's wider floating point.
   if (milliseconds < -1.5) return undefined

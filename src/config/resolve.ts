@@ -1,9 +1,10 @@
 import type { Tenant } from '../session/tenant.ts'
 import type { UpstreamOptions } from '../upstream/options.ts'
 import type { Config } from './config.ts'
-import type { Names, ResolveContext } from './context.ts'
+import type { ResolveContext } from './context.ts'
 import { checkListeners, resolveListener } from './listeners.ts'
 import { checkLogins } from './logins.ts'
+import { checkNames, NAME, readNames } from './names.ts'
 import { checkPrefixes } from './namespaces.ts'
 import type { FileShape } from './schema.ts'
 import { resolveTenant } from './tenants.ts'
@@ -15,7 +16,9 @@ import { resolveUpstream } from './upstreams.ts'
  */
 export function resolve(shape: FileShape, raw: unknown, context: ResolveContext, source: string | undefined): Config {
   const { report } = context
-  const names: Names = { upstreams: keysOf(raw, 'upstreams'), tenants: keysOf(raw, 'tenants') }
+  const names = readNames(raw)
+  checkNames(['upstreams'], names.upstreams, NAME, report)
+  checkNames(['tenants'], names.tenants, NAME, report)
   const rawListeners = (raw as Record<string, unknown>).listeners
   if (rawListeners === undefined || (Array.isArray(rawListeners) && rawListeners.length === 0)) {
     report.add(['listeners'], 'no listener', 'add one: listeners: [{address: 127.0.0.1:6380}]', 'key')
@@ -51,9 +54,4 @@ export function resolve(shape: FileShape, raw: unknown, context: ResolveContext,
     tenants,
     source,
   }
-}
-
-function keysOf(raw: unknown, key: string): readonly string[] {
-  const value = (raw as Record<string, unknown>)[key]
-  return typeof value === 'object' && value !== null ? Object.keys(value) : []
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { readHostPort, readListenAddress } from './address.ts'
 import { count, defaulted, duration, flag, type Kind, later, oneOf, optional, required, size, text } from './leaf.ts'
+import { NAME, type NameRule, USER_NAME } from './names.ts'
 import { prefix } from './prefix.ts'
 import { readPassword, readSecret, readText, type SecretSource } from './secret.ts'
 import { show } from './units.ts'
@@ -43,7 +44,7 @@ const password: Kind<SecretSource> = {
 const url: Kind<SecretSource> = { name: 'url', json: { anyOf: SECRET_JSON }, read: readText }
 
 const path = text('path', /^[^\0]+$/, 'the path of a file')
-const name = text('name', /^[A-Za-z0-9_-]{1,64}$/, 'a name of 1 to 64 letters, digits, _ or -')
+const name = text('name', NAME.pattern, `a name of ${NAME.words}`)
 const word = text('name', /^[!-~]{1,256}$/, 'a name of printable ASCII without blanks')
 
 const fileMode: Kind<number> = {
@@ -64,6 +65,11 @@ const version: Kind<1> = {
     raw === 1
       ? { value: 1 }
       : { message: `${show(raw)} is not a version that is known here`, cure: 'write version: 1' },
+}
+
+/** A map of names; names.ts checks them, so that what stands under a wrong one is checked too. */
+function named<T extends z.ZodType>(rule: NameRule, entry: T) {
+  return z.record(z.string().meta({ pattern: rule.pattern.source }), entry)
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -187,13 +193,7 @@ const tenant = z
       'Most clients of this tenant in this process. Absent: no limit of its own.',
     ),
     replicas: later('Reads from replicas.'),
-    users: z
-      .record(
-        z.string().regex(/^[!-.0-~]{1,128}$/, 'printable ASCII without blanks and /, at most 128 characters'),
-        user,
-      )
-      .optional()
-      .meta({ description: 'Absent: the user `default` without a password.' }),
+    users: named(USER_NAME, user).optional().meta({ description: 'Absent: the user `default` without a password.' }),
     buffers: z
       .strictObject({
         request: defaulted(size, '1GiB', 'Unfinished and unsent requests of one client; above it the client is cut.'),
@@ -208,7 +208,6 @@ const tenant = z
     extensions: later("Keyward's own commands."),
   })
   .meta({ description: 'One namespace, by its name.' })
-
 
 export const fileSchema = z.strictObject({
   version: defaulted(version, 1, 'Version of this format.'),

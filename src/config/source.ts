@@ -1,4 +1,15 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml'
 import type { Fault, Locate, Path } from './problem.ts'
 import { type Repair, repairText } from './repair.ts'
 
@@ -72,8 +83,8 @@ function lineColumn({ lines }: Parsed, offset: number): { line: number; column: 
 /** Errors of the YAML reader, aliases of nothing and reserved keys. */
 function yamlFaults(parsed: Parsed): Fault[] {
   const faults: Fault[] = []
-  const add = (offset: number, message: string, cure: string) =>
-    faults.push({ ...lineColumn(parsed, offset), path: [], message, cure })
+  const add = (offset: number, message: string, cure: string, path: Path = []) =>
+    faults.push({ ...lineColumn(parsed, offset), path, message, cure })
   for (const error of parsed.doc.errors) {
     const [message, cure] = YAML_WORDS[error.code] ?? [
       `not YAML: ${error.message.replace(/\s+/g, ' ')}`,
@@ -96,9 +107,10 @@ function yamlFaults(parsed: Parsed): Fault[] {
         add(node.range?.[0] ?? 0, `${name} is an alias of nothing`, cure)
       } else if (node.anchor !== undefined) anchors.add(node.anchor)
     },
-    Pair(_, pair) {
+    Pair(_, pair, ancestors) {
       if (!isScalar(pair.key) || pair.key.value !== '__proto__') return
-      add(pair.key.range?.[0] ?? 0, '__proto__ cannot be a name', 'choose another name')
+      const path = pathOf([...ancestors, pair])
+      add(pair.key.range?.[0] ?? 0, '__proto__ cannot be a name', 'choose another name', path)
     },
   })
   return faults
@@ -142,18 +154,21 @@ function pathAt(parsed: Parsed, line: number, column: number): Path {
       if (part === 'key') return undefined
       const at = offsetOf(parsed, node)
       if (at.line !== line || at.column !== column) return undefined
-      const path: (string | number)[] = []
-      const chain = [...ancestors, node]
-      chain.forEach((one, i) => {
-        if (isSeq(one)) path.push(one.items.indexOf(chain[i + 1]))
-        else if (one !== null && typeof one === 'object' && 'key' in one && isScalar(one.key))
-          path.push(String(one.key.value))
-      })
-      found = path
+      found = pathOf([...ancestors, node])
       return visit.BREAK
     },
   })
   return found
+}
+
+/** The path that leads through these nodes, each inside the one before it. */
+function pathOf(chain: readonly unknown[]): Path {
+  const path: (string | number)[] = []
+  chain.forEach((one, i) => {
+    if (isSeq(one)) path.push(one.items.indexOf(chain[i + 1]))
+    else if (isPair(one) && isScalar(one.key)) path.push(String(one.key.value))
+  })
+  return path
 }
 
 /** From a column of the mended text to the column that the reader of the file sees. */

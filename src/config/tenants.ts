@@ -1,5 +1,6 @@
 import type { Tenant, User } from '../session/tenant.ts'
 import { checkName, type Names, type ResolveContext } from './context.ts'
+import { checkNames, USER_NAME } from './names.ts'
 import type { Path } from './problem.ts'
 import type { TenantShape } from './schema.ts'
 import { lookUpDigest } from './secret.ts'
@@ -36,6 +37,7 @@ function resolveUsers(shape: TenantShape, path: Path, context: ResolveContext): 
   if (Object.keys(shape.users).length === 0 && !report.has(path) && !report.hasInside(path)) {
     report.add(path, 'has no user', 'add one: users: {default: {password: {env: NAME}}}', 'key')
   }
+  checkNames(path, Object.keys(shape.users), USER_NAME, report)
   for (const [name, user] of Object.entries(shape.users)) {
     const at = [...path, name, 'password']
     if (user.password === undefined) {

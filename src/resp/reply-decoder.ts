@@ -39,7 +39,9 @@ class Decoder {
   /** Recursive, but never deeper than a scanner lets pass. */
   element(depth: number): Reply {
     let attribute: Reply | undefined
-    while (this.pos < this.end && this.buf[this.pos] === ATTRIBUTE) {
+    for (let inRow = 1; this.pos < this.end && this.buf[this.pos] === ATTRIBUTE; inRow++) {
+      // Each is a level of recursion when it is written again.
+      if (inRow > MAX_DEPTH) throw new BadReply(`more than ${MAX_DEPTH} attributes in a row`)
       const next = this.plain(depth)
       next.attribute = attribute
       attribute = next
@@ -67,7 +69,7 @@ class Decoder {
       if (this.pos > this.end) throw new BadReply('reply ends too early')
       return reply
     }
-    if (depth === MAX_DEPTH) throw new BadReply(`more than ${MAX_DEPTH} levels deep`)
+    if (length > 0 && depth === MAX_DEPTH) throw new BadReply(`more than ${MAX_DEPTH} levels deep`)
     reply.items = []
     let left = isPaired(type) ? 2 * length : length
     while (left > 0) {

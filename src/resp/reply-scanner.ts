@@ -41,9 +41,9 @@ const IN_PAYLOAD = 5
 const MAX_LENGTH = 1e15
 
 /**
- * Finds where replies end: RESP2 and RESP3, resumable at any byte, building nothing. A reply that comes in many chunks is
- * scanned once, payloads are not looked at. Attributes and pushes may stand anywhere, also inside aggregates, where they do not count as
- * elements (the reply to EXEC has a push inside when the transaction published to its own connection).
+ * Finds where replies end: RESP2 and RESP3, resumable at any byte, building nothing. A reply in many chunks is scanned
+ * once, and payloads are not looked at. Attributes and pushes may stand anywhere, also inside aggregates, where they do
+ * not count as elements (the reply to EXEC has a push inside when the transaction published to its own connection).
  */
 export class ReplyScanner {
   /** Type byte of the last whole reply, behind its attributes. */

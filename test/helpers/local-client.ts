@@ -94,7 +94,7 @@ export class FakeServer implements ServerView {
     if (specs === undefined) {
       specs = theTable()
         .all()
-        .filter((spec) => isOpen(spec, kind))
+        .filter((spec) => spec.open === 'tenant' || spec.open === kind)
       this.open.set(kind, specs)
     }
     return specs
@@ -103,11 +103,6 @@ export class FakeServer implements ServerView {
   command(name: string): CommandSpec | undefined {
     return theTable().byName(name)
   }
-}
-
-/** As the table will have it once the local answers are in it. */
-function isOpen(spec: CommandSpec, kind: 'tenant' | 'passthrough'): boolean {
-  return spec.open === 'tenant' || spec.open === kind || LOCAL[spec.name] !== undefined
 }
 
 /** A client of the local answers alone: looks up, checks as the client connection does, and answers in process. */

@@ -48,8 +48,13 @@ export class ScriptedServer {
     return this.sockets.size
   }
 
-  async stop(): Promise<void> {
+  /** Closes all connections. */
+  dropAll(): void {
     for (const socket of this.sockets) socket.destroy()
+  }
+
+  async stop(): Promise<void> {
+    this.dropAll()
     await new Promise<void>((resolve) => this.server.close(() => resolve()))
   }
 

@@ -134,7 +134,12 @@ function fixedInvocations(spec: CommandSpec): Invocation[] {
     (i: number) => String(100 + i),
   ]
   return lengths.flatMap((length) =>
-    kinds.map((word) => invocation(spec, Array.from({ length }, (_, i) => word(i)))),
+    kinds.map((word) =>
+      invocation(
+        spec,
+        Array.from({ length }, (_, i) => word(i)),
+      ),
+    ),
   )
 }
 

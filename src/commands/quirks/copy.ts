@@ -9,7 +9,9 @@ function refuses(args: ArgView): string | undefined {
   for (let i = 3; i < args.length; i++) {
     const word = args.text(i, 8)
     if (/^replace(\0|$)/i.test(word)) continue
-    return i + 1 < args.length && /^db(\0|$)/i.test(word) ? 'DB leaves the database in which the tenant lives' : undefined
+    return i + 1 < args.length && /^db(\0|$)/i.test(word)
+      ? 'DB leaves the database in which the tenant lives'
+      : undefined
   }
   return undefined
 }

@@ -12,11 +12,16 @@ function keys(args: ArgView, out: KeyList, options: number): void {
     const more = args.length - i - 1
     if (more > 0 && (args.is(i, 'STORE') || args.is(i, 'STOREDIST'))) out.push(++i)
     else if (more > 0 && args.is(i, 'COUNT')) i++
-    else if (!PLAIN.some((word) => args.is(i, word))) {
+    else if (!isPlain(args, i)) {
       pushRest(out, i + 1, args)
       return
     }
   }
+}
+
+function isPlain(args: ArgView, i: number): boolean {
+  for (const word of PLAIN) if (args.is(i, word)) return true
+  return false
 }
 
 const PLAIN = ['WITHDIST', 'WITHHASH', 'WITHCOORD', 'ANY', 'ASC', 'DESC'] as const

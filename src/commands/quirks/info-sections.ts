@@ -7,7 +7,7 @@ import { listeningPort } from './listening-port.ts'
 import { tenantOf } from './tenant-of.ts'
 import { wholeServer } from './whole-server.ts'
 
-export interface Section {
+interface Section {
   readonly title: string
   /** Names and values, in Redis' order. */
   fields(call: LocalCall): readonly Field[]

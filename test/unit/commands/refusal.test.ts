@@ -22,7 +22,9 @@ test('at most 128 bytes of the name, and arguments until 128 bytes are reached',
 })
 
 test('a NUL ends what is repeated', () => {
-  expect(unknownCommand(argsOf('fo\0o', 'a\0b', 'c'))).toBe("ERR unknown command 'fo', with args beginning with: 'a' 'c' ")
+  expect(unknownCommand(argsOf('fo\0o', 'a\0b', 'c'))).toBe(
+    "ERR unknown command 'fo', with args beginning with: 'a' 'c' ",
+  )
 })
 
 test('an unknown subcommand names the container in upper case', () => {

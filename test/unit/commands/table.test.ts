@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { QUIRKS } from '../../../src/commands/quirks/index.ts'
 import { EXCEPTIONS, NOT_REVIEWED, PASSTHROUGH, REASONS, REVIEWED, SESSION } from '../../../src/commands/reviewed.ts'
 import { type CommandSpec, FLAG, type KeySpec } from '../../../src/commands/spec.ts'
-import { buildTable } from '../../../src/commands/table.ts'
 import { ROWS } from '../../../src/commands/table.generated.ts'
+import { buildTable } from '../../../src/commands/table.ts'
 
 const table = buildTable()
 const spec = (name: string) => table.byName(name) as CommandSpec
@@ -20,7 +20,14 @@ describe('the table', () => {
   })
 
   test('facts of a few commands', () => {
-    expect(spec('get')).toMatchObject({ arity: 2, firstKey: 1, lastKey: 1, keyStep: 1, route: 'shared', open: 'tenant' })
+    expect(spec('get')).toMatchObject({
+      arity: 2,
+      firstKey: 1,
+      lastKey: 1,
+      keyStep: 1,
+      route: 'shared',
+      open: 'tenant',
+    })
     expect(spec('get').flags & FLAG.READONLY).toBe(FLAG.READONLY)
     expect(spec('mset')).toMatchObject({ arity: -3, firstKey: 1, lastKey: -1, keyStep: 2 })
     expect(spec('bitop')).toMatchObject({ firstKey: 2, lastKey: -1, keyStep: 1 })
@@ -65,7 +72,9 @@ describe('who may run what', () => {
       const bytes = Buffer.from(container)
       const found = less.find(bytes, 0, bytes.length)
       const subBytes = Buffer.from(sub ?? '')
-      expect(sub === undefined ? found : less.findSub(found as CommandSpec, subBytes, 0, subBytes.length)).toBeUndefined()
+      expect(
+        sub === undefined ? found : less.findSub(found as CommandSpec, subBytes, 0, subBytes.length),
+      ).toBeUndefined()
       expect(less.byName(name)).toBeUndefined()
       expect(table.byName(name)?.open).toBe('tenant')
     },
@@ -105,7 +114,18 @@ describe('who may run what', () => {
   })
 
   test('what tenants must never reach is refused', () => {
-    const names = ['scan', 'keys', 'eval', 'subscribe', 'publish', 'monitor', 'migrate', 'flushall', 'dbsize', 'acl|setuser']
+    const names = [
+      'scan',
+      'keys',
+      'eval',
+      'subscribe',
+      'publish',
+      'monitor',
+      'migrate',
+      'flushall',
+      'dbsize',
+      'acl|setuser',
+    ]
     for (const name of names) expect(spec(name).open, name).not.toBe('tenant')
   })
 })

@@ -93,14 +93,15 @@ describe('what is wrong is told by its flag', () => {
       admin: 'x',
       logLevel: 'loud',
     }
-    expect(problems(flags).map(([path]) => path)).toEqual([
+    const told = problems(flags).map(([path]) => path)
+    expect(told.sort()).toEqual([
+      '--admin (KEYWARD_ADMIN)',
+      '--databases (KEYWARD_DATABASES)',
       '--listen (KEYWARD_LISTEN)',
+      '--log-level (KEYWARD_LOG_LEVEL)',
+      '--prefix (KEYWARD_PREFIX)',
       '--tenant (KEYWARD_TENANT)',
       '--upstream (KEYWARD_UPSTREAM)',
-      '--prefix (KEYWARD_PREFIX)',
-      '--databases (KEYWARD_DATABASES)',
-      '--admin (KEYWARD_ADMIN)',
-      '--log-level (KEYWARD_LOG_LEVEL)',
     ])
   })
 

@@ -100,10 +100,13 @@ describe('SORT', () => {
 })
 
 describe('COPY', () => {
-  test.each(['copy a b DB 1', 'copy a b db 0 replace', 'copy a b REPLACE DB 1', 'copy a b DB\\0x 1', 'copy a b replace\\0 db 1'])(
-    '%s is refused',
-    (line) => expect(refusalOf(line)).toMatch(/database/),
-  )
+  test.each([
+    'copy a b DB 1',
+    'copy a b db 0 replace',
+    'copy a b REPLACE DB 1',
+    'copy a b DB\\0x 1',
+    'copy a b replace\\0 db 1',
+  ])('%s is refused', (line) => expect(refusalOf(line)).toMatch(/database/))
 
   test.each(['copy a b', 'copy a b replace', 'copy db db', 'copy a b db', 'copy a b dbs 1', 'copy a b NEW db 1'])(
     '%s is not refused',

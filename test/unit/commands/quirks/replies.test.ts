@@ -22,13 +22,16 @@ function stripped(name: string, reply: Reply): string[] {
 }
 
 describe('keys in replies', () => {
-  test.each(['blpop', 'brpop', 'bzpopmin', 'bzpopmax', 'lmpop', 'blmpop', 'zmpop', 'bzmpop'])('%s: the first', (name) => {
-    expect(stripped(name, array(bulk('p:k'), bulk('v')))).toEqual(['p:k'])
-    expect(stripped(name, array(bulk('p:k'), array(bulk('v'), bulk('w'))))).toEqual(['p:k'])
-    expect(stripped(name, nil('*'))).toEqual([])
-    expect(stripped(name, nil('_'))).toEqual([])
-    expect(stripped(name, make('-', Buffer.from('WRONGTYPE p:k')))).toEqual([])
-  })
+  test.each(['blpop', 'brpop', 'bzpopmin', 'bzpopmax', 'lmpop', 'blmpop', 'zmpop', 'bzmpop'])(
+    '%s: the first',
+    (name) => {
+      expect(stripped(name, array(bulk('p:k'), bulk('v')))).toEqual(['p:k'])
+      expect(stripped(name, array(bulk('p:k'), array(bulk('v'), bulk('w'))))).toEqual(['p:k'])
+      expect(stripped(name, nil('*'))).toEqual([])
+      expect(stripped(name, nil('_'))).toEqual([])
+      expect(stripped(name, make('-', Buffer.from('WRONGTYPE p:k')))).toEqual([])
+    },
+  )
 
   test.each(['xread', 'xreadgroup'])('%s: the first of each pair, or each key of the map', (name) => {
     const entries = array(array(bulk('1-1'), array(bulk('p:f'), bulk('p:v'))))

@@ -1,0 +1,128 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { eventually, places } from '../helpers/places.ts'
+import { RawClient, request } from '../helpers/raw-client.ts'
+import { type RedisServer, startRedis } from '../helpers/redis.ts'
+
+/** Transactions of several clients at once: isolated from each other, and leaving nothing on a connection. */
+let redis: RedisServer
+let keyward: Keyward
+let bare: RawClient
+const open: RawClient[] = []
+
+beforeAll(async () => {
+  redis = await startRedis()
+  keyward = await startKeyward(configFor(redis, {}, { pins: { max: 4, perTenant: 4, warm: 2 } }))
+  bare = await RawClient.connect({ port: redis.port })
+})
+
+afterEach(async () => {
+  for (const client of open.splice(0)) client.destroy()
+  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
+  expect(await eventually(() => places(keyward).pinsBlocked + places(keyward).pinsTransaction === 0)).toBe(true)
+  await bare.command('FLUSHALL')
+})
+
+afterAll(async () => {
+  bare?.destroy()
+  keyward?.stop()
+  await redis?.stop()
+})
+
+async function connect(password = 'acme'): Promise<RawClient> {
+  const client = await keyward.connect({ password })
+  open.push(client)
+  return client
+}
+
+const all = (client: RawClient, ...requests: string[]) =>
+  client.exchange(Buffer.concat(requests.map((line) => request(...line.split(' ')))), requests.length).then((replies) => replies.map(String))
+
+test("a watched key that another client changed makes EXEC answer null, another tenant's of the same name does not", async () => {
+  const [one, two, foreign] = [await connect(), await connect(), await connect('beta')]
+  await all(one, 'WATCH k', 'GET k')
+  await all(foreign, 'SET k foreign')
+  await all(one, 'MULTI', 'SET k one')
+  expect(await all(one, 'EXEC')).toEqual(['*1\r\n+OK\r\n'])
+  await all(one, 'WATCH k', 'GET k', 'MULTI', 'SET k two')
+  await all(two, 'SET k changed')
+  expect(await all(one, 'EXEC')).toEqual(['*-1\r\n'])
+  expect(await all(two, 'GET k')).toEqual(['$7\r\nchanged\r\n'])
+  expect(await all(foreign, 'GET k')).toEqual(['$7\r\nforeign\r\n'])
+})
+
+test('a client that changes its own watched key outside the transaction aborts it', async () => {
+  const one = await connect()
+  expect((await all(one, 'WATCH k', 'SET k 1', 'MULTI', 'SET k 2', 'EXEC')).at(-1)).toBe('*-1\r\n')
+})
+
+test('a hundred counters raised by check and set lose nothing', async () => {
+  const clients = await Promise.all([connect(), connect(), connect()])
+  await Promise.all(
+    clients.map(async (client) => {
+      for (let done = 0; done < 30; ) {
+        const [, value] = await all(client, 'WATCH n', 'GET n')
+        const next = Number(/\r\n(\d+)\r\n/.exec(value)?.[1] ?? 0) + 1
+        const exec = (await all(client, 'MULTI', `SET n ${next}`, 'EXEC')).at(-1)
+        if (exec === '*1\r\n+OK\r\n') done++
+      }
+    }),
+  )
+  expect(await all(clients[0], 'GET n')).toEqual(['$2\r\n90\r\n'])
+})
+
+test('a connection on which somebody left in the middle is not given to anybody', async () => {
+  for (const half of [['MULTI', 'SET k half'], ['WATCH k'], ['MULTI', 'NOSUCH'], ['MULTI'], ['WATCH k', 'MULTI', 'SET k half']]) {
+    for (const rude of [false, true]) {
+      const leaver = await connect()
+      await all(leaver, ...half)
+      if (rude) leaver.reset()
+      else await leaver.end()
+    }
+  }
+  const clients = await Promise.all(Array.from({ length: 4 }, () => connect()))
+  for (const [i, client] of clients.entries()) {
+    expect(await all(client, 'MULTI', `SET mine:${i} ${i}`, 'EXEC')).toEqual(['+OK\r\n', '+QUEUED\r\n', '*1\r\n+OK\r\n'])
+    expect(await all(client, `GET mine:${i}`)).toEqual([`$1\r\n${i}\r\n`])
+  }
+  expect(await all(clients[0], 'EXISTS k')).toEqual([':0\r\n'])
+})
+
+test('a connection that was given back is used again, without a trace of its former client', async () => {
+  const one = await connect()
+  for (let i = 0; i < 20; i++) {
+    expect((await all(one, 'WATCH k', 'MULTI', `SET k ${i}`, 'EXEC')).at(-1)).toBe('*1\r\n+OK\r\n')
+    expect(await all(one, 'EXEC')).toEqual(['-ERR EXEC without MULTI\r\n'])
+    expect(await all(one, 'MULTI', 'DISCARD', 'DISCARD')).toEqual(['+OK\r\n', '+OK\r\n', '-ERR DISCARD without MULTI\r\n'])
+  }
+  expect(places(keyward).pins).toBeLessThanOrEqual(2)
+})
+
+test('a transaction over the cap waits for another to end, and producers never wait behind consumers', async () => {
+  const consumers = await Promise.all(Array.from({ length: 4 }, () => connect()))
+  for (const consumer of consumers) consumer.send(request('BLPOP', 'q', 0))
+  expect(await eventually(() => places(keyward).pinsBlocked === 4)).toBe(true)
+  // No room for one more blocked client: refused at once, in Redis' own words for it.
+  const late = await connect()
+  expect(await all(late, 'BLPOP q 0')).toEqual(['-ERR max number of clients reached\r\n'])
+  // The producers' transactions have their own cap.
+  const holders = await Promise.all(Array.from({ length: 4 }, () => connect()))
+  for (const holder of holders) await all(holder, 'MULTI')
+  const producer = await connect()
+  producer.send(Buffer.concat([request('MULTI'), request('RPUSH', 'q', 'a', 'b', 'c', 'd'), request('EXEC')]))
+  await producer.silence(200)
+  await all(holders[0], 'DISCARD')
+  expect((await producer.replies(3)).map(String).at(-1)).toBe('*1\r\n:4\r\n')
+  const got = (await Promise.all(consumers.map((consumer) => consumer.reply()))).map(String).sort()
+  expect(got).toEqual(['a', 'b', 'c', 'd'].map((element) => `*2\r\n$1\r\nq\r\n$1\r\n${element}\r\n`))
+  expect(await eventually(() => places(keyward).pinsBlocked === 0)).toBe(true)
+  expect(await all(late, 'PING')).toEqual(['+PONG\r\n'])
+})
+
+test('nothing is executed before EXEC, and all of it at once', async () => {
+  const [one, two] = [await connect(), await connect()]
+  await all(one, 'MULTI', 'SET a 1', 'SET b 1')
+  expect(await all(two, 'MGET a b')).toEqual(['*2\r\n$-1\r\n$-1\r\n'])
+  await all(one, 'EXEC')
+  expect(await all(two, 'MGET a b')).toEqual(['*2\r\n$1\r\n1\r\n$1\r\n1\r\n'])
+})
