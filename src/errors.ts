@@ -68,22 +68,22 @@ export const ERRORS = {
   },
   PROTOCOL: {
     reply: 'ERR Protocol error',
-    when: 'the client sent bytes that are not RESP; the reply carries Redis\' own text, then the connection is closed',
+    when: "the client sent bytes that are not RESP; the reply carries Redis' own text, then the connection is closed",
     cure: 'the client, or something between, is not speaking the Redis protocol (TLS to a plain port, HTTP)',
   },
   UNKNOWNCOMMAND: {
     reply: 'ERR unknown command',
-    when: 'the command does not exist, or is not open for tenants; the reply is byte-equal to Redis\' own',
+    when: "the command does not exist, or is not open for tenants; the reply is byte-equal to Redis' own",
     cure: '`keyward explain COMMAND` tells why; docs/commands.md lists what is open',
   },
   ARITY: {
     reply: 'ERR wrong number of arguments',
-    when: 'too few or too many arguments; the reply is byte-equal to Redis\' own',
-    cure: 'see the command\'s page',
+    when: "too few or too many arguments; the reply is byte-equal to Redis' own",
+    cure: "see the command's page",
   },
   BADUPSTREAM: {
     reply: 'UPSTREAMDOWN the upstream Redis sent bytes that are not RESP',
-    when: 'a reply cannot be parsed, or a key in it is outside the tenant\'s prefix; the upstream connection is closed',
+    when: "a reply cannot be parsed, or a key in it is outside the tenant's prefix; the upstream connection is closed",
     cure: 'check what listens at upstreams.<name>.url',
   },
   SHUTDOWN: {

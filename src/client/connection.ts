@@ -14,9 +14,9 @@ import type { DispatchClient } from './dispatch-client.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { ClientEnv } from './env.ts'
 import type { MemoryHolder } from './memory.ts'
-import { reviseReply } from './revise-reply.ts'
 import { overhear, sendAgain } from './reissue.ts'
 import { ReplyQueue } from './reply-queue.ts'
+import { reviseReply } from './revise-reply.ts'
 import { Router } from './router.ts'
 import type { Stats } from './stats.ts'
 import type { StoredArgs, Transaction } from './transaction.ts'
@@ -284,7 +284,11 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
   private recharge(): void {
     if (this.gone) return
     const bytes =
-      this.reader.pendingBytes + this.requestBytes + this.replies.earlyBytes + this.replies.outBytes + this.wire.queued +
+      this.reader.pendingBytes +
+      this.requestBytes +
+      this.replies.earlyBytes +
+      this.replies.outBytes +
+      this.wire.queued +
       (this.transaction?.bytes ?? 0)
     if (bytes === this.charged) return
     const before = this.charged

@@ -9,10 +9,10 @@ import { encodeRequest } from '../resp/request-encoder.ts'
 import type { Node } from '../upstream/node.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import type { ClientEnv } from './env.ts'
-import { prepareReissue } from './reissue.ts'
 import { Call } from './local-call.ts'
-import { type DispatchTools, TransactionDispatcher } from './transaction-dispatcher.ts'
+import { prepareReissue } from './reissue.ts'
 import type { StoredArgs } from './transaction.ts'
+import { type DispatchTools, TransactionDispatcher } from './transaction-dispatcher.ts'
 
 /** A request over this is sent from the client's own buffer behind its rewritten head, not copied. */
 const COPY_UP_TO = 64 * 1024
@@ -39,7 +39,8 @@ export class Dispatcher implements DispatchTools {
     this.simple = new Uint8Array(specs.length)
     for (const spec of specs) {
       const { quirk } = spec
-      if (spec.route === 'shared' && quirk.refuses === undefined && quirk.forward === undefined) this.simple[spec.index] = 1
+      if (spec.route === 'shared' && quirk.refuses === undefined && quirk.forward === undefined)
+        this.simple[spec.index] = 1
     }
   }
 
@@ -61,13 +62,21 @@ export class Dispatcher implements DispatchTools {
     }
     if (spec.arity > 0 ? argc !== spec.arity : argc < -spec.arity) {
       client.stats.error('ARITY')
-      this.refuse(client, wrongArity(spec))
+      const text = wrongArity(spec)
+      if (spec.name === 'exec') this.transactions.abort(client, spec, text)
+      else this.refuse(client, text)
       return
     }
     const tenant = session.tenant
     if (tenant === undefined && (spec.flags & FLAG.NO_AUTH) === 0) {
       client.stats.error('NOAUTH')
-      this.say(client, ERROR_BYTES.NOAUTH)
+      if (spec.name === 'exec')
+        this.transactions.abort(
+          client,
+          spec,
+          'EXECABORT Transaction discarded because of: NOAUTH Authentication required.',
+        )
+      else this.say(client, ERROR_BYTES.NOAUTH)
       return
     }
     if (tenant === undefined && spec.open !== 'tenant') {
@@ -139,7 +148,15 @@ export class Dispatcher implements DispatchTools {
     client.router.send(x, node)
   }
 
-  watched(client: DispatchClient, spec: CommandSpec, buf: Buffer, start: number, end: number, argc: number, args: Int32Array): void {
+  watched(
+    client: DispatchClient,
+    spec: CommandSpec,
+    buf: Buffer,
+    start: number,
+    end: number,
+    argc: number,
+    args: Int32Array,
+  ): void {
     this.special(client, spec, buf, start, end, argc, args)
   }
 
@@ -252,7 +269,10 @@ export class Dispatcher implements DispatchTools {
   }
 
   answerMember(client: DispatchClient, spec: CommandSpec, args: StoredArgs): Buffer {
-    return this.answer(client, spec, args.into(new ArgView()), true)
+    const { tenant } = client.session
+    const bytes = this.answer(client, spec, args.into(new ArgView()), true)
+    if (client.session.tenant !== tenant) this.entered(client)
+    return bytes
   }
 
   private entered(client: DispatchClient): void {
@@ -295,7 +315,13 @@ export class Dispatcher implements DispatchTools {
     else if (session.replyMode === 'skip') session.replyMode = 'on'
   }
 
-  private closed(client: DispatchClient, spec: CommandSpec | undefined, buf: Buffer, argc: number, args: Int32Array): void {
+  private closed(
+    client: DispatchClient,
+    spec: CommandSpec | undefined,
+    buf: Buffer,
+    argc: number,
+    args: Int32Array,
+  ): void {
     const view = this.view.set(buf, argc, args)
     if (spec === undefined && (view.is(0, 'POST') || view.is(0, 'HOST:'))) {
       // Somebody makes a browser talk to us: https://redis.io/docs/latest/operate/oss_and_stack/management/security/

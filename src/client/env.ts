@@ -1,5 +1,5 @@
 import type { CommandTable } from '../commands/lookup.ts'
-import type { ServerView } from '../commands/server-view.ts'
+import type { ServerView } from '../commands/spec.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { ReplyWriter } from '../resp/reply-writer.ts'

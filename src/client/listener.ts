@@ -18,7 +18,10 @@ export class Listener {
     if (options.tls === undefined) {
       this.server = createServer(settings, accept)
     } else {
-      const secure = createTlsServer({ ...settings, cert: options.tls.cert, key: options.tls.key, handshakeTimeout: HANDSHAKE_TIME }, accept)
+      const secure = createTlsServer(
+        { ...settings, cert: options.tls.cert, key: options.tls.key, handshakeTimeout: HANDSHAKE_TIME },
+        accept,
+      )
       secure.on('tlsClientError', (_error, socket) => socket.destroy())
       this.server = secure
     }

@@ -1,6 +1,5 @@
 import { ArgView } from '../commands/arg-view.ts'
-import type { ServerView } from '../commands/server-view.ts'
-import type { CommandSpec, LocalCall } from '../commands/spec.ts'
+import type { CommandSpec, LocalCall, ServerView } from '../commands/spec.ts'
 import type { ReplyWriter } from '../resp/reply-writer.ts'
 import type { Session } from '../session/session.ts'
 

@@ -1,6 +1,8 @@
 /** One listener, as the configuration resolved it. */
 export interface ListenerOptions {
-  readonly address: { readonly host: string; readonly port: number } | { readonly path: string; readonly mode: number | undefined }
+  readonly address:
+    | { readonly host: string; readonly port: number }
+    | { readonly path: string; readonly mode: number | undefined }
   readonly tls: ListenerTls | undefined
   /** Only this tenant's users exist here. */
   readonly tenant: string | undefined

@@ -19,6 +19,9 @@ export class RefusalLog {
     if (last !== undefined && now - last < MINUTE) return
     if (this.saidAt.size >= MOST_ENTRIES) this.saidAt.clear()
     this.saidAt.set(key, now)
-    this.log.warn({ tenant, command, reason }, `${command.toUpperCase()} refused: ${reason}; see: keyward explain ${command.replace('|', ' ')}`)
+    this.log.warn(
+      { tenant, command, reason },
+      `${command.toUpperCase()} refused: ${reason}; see: keyward explain ${command.replace('|', ' ')}`,
+    )
   }
 }

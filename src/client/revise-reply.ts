@@ -1,21 +1,27 @@
 import type { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
-import { ERROR_BYTES } from '../errors.ts'
 import { stripDecoded, stripError, stripReply } from '../keyspace/rewrite-reply.ts'
 import { decodeReply, encodeReply } from '../resp/reply-decoder.ts'
 import type { Reply } from '../resp/types.ts'
 import type { DispatchClient } from './dispatch-client.ts'
-import { ABORT, type Member } from './transaction.ts'
+import { Abort, type Member } from './transaction.ts'
 
 /**
  * The reply to x as its client may see it: keys without the prefix, EXEC's array with the replies of those members
  * that Keyward answers. Only for replies that need a look; throws when one is not what it must be.
  */
-export function reviseReply(client: DispatchClient, x: Exchange, type: number, buf: Buffer, start: number, end: number): Buffer {
+export function reviseReply(
+  client: DispatchClient,
+  x: Exchange,
+  type: number,
+  buf: Buffer,
+  start: number,
+  end: number,
+): Buffer {
   if (x.inTransaction) afterTransaction(client, x, type)
-  if (x.note === ABORT) {
+  if (x.note instanceof Abort) {
     client.stats.error('EXECABORT')
-    return ERROR_BYTES.EXECABORT
+    return x.note.error
   }
   if (type === ERROR) {
     const line = buf.subarray(start, end)

@@ -159,7 +159,12 @@ export class Router {
       this.askIfWanted(node)
       return
     }
-    if (this.pin !== undefined && this.client.pending === 0 && (this.pinUse === 'blocked' || !this.client.transactional)) this.giveBack()
+    if (
+      this.pin !== undefined &&
+      this.client.pending === 0 &&
+      (this.pinUse === 'blocked' || !this.client.transactional)
+    )
+      this.giveBack()
   }
 
   private unshift(x: Exchange): void {

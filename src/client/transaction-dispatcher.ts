@@ -6,7 +6,7 @@ import { ERROR_BYTES } from '../errors.ts'
 import { databaseCount, keyPrefix } from '../session/tenant.ts'
 import type { Node } from '../upstream/node.ts'
 import type { DispatchClient } from './dispatch-client.ts'
-import { ABORT, StoredArgs, Transaction } from './transaction.ts'
+import { Abort, StoredArgs, Transaction } from './transaction.ts'
 
 /** What it needs of the dispatcher, which does the same for all other requests. */
 export interface DispatchTools {
@@ -26,7 +26,15 @@ export interface DispatchTools {
   replace(client: DispatchClient, x: Exchange, bytes: Buffer): void
   forward(client: DispatchClient, x: Exchange, view: ArgView): void
   /** A request between WATCH and MULTI: as always, but what goes upstream goes on the pin that watches. */
-  watched(client: DispatchClient, spec: CommandSpec, buf: Buffer, start: number, end: number, argc: number, args: Int32Array): void
+  watched(
+    client: DispatchClient,
+    spec: CommandSpec,
+    buf: Buffer,
+    start: number,
+    end: number,
+    argc: number,
+    args: Int32Array,
+  ): void
   /** QUIT and RESET inside MULTI: the transaction is dropped with its connection, then they act. */
   leaveTransaction(client: DispatchClient, spec: CommandSpec, buf: Buffer, start: number, end: number): void
   refuse(client: DispatchClient, text: string): void
@@ -48,7 +56,15 @@ export class TransactionDispatcher {
     this.dispatcher = dispatcher
   }
 
-  request(client: DispatchClient, spec: CommandSpec, buf: Buffer, start: number, end: number, argc: number, args: Int32Array): void {
+  request(
+    client: DispatchClient,
+    spec: CommandSpec,
+    buf: Buffer,
+    start: number,
+    end: number,
+    argc: number,
+    args: Int32Array,
+  ): void {
     const tx = (client.transaction ??= new Transaction())
     switch (spec.name) {
       case 'multi':
@@ -110,7 +126,7 @@ export class TransactionDispatcher {
   }
 
   private exec(client: DispatchClient, tx: Transaction, spec: CommandSpec): void {
-    const { dirty, lost, db } = tx
+    const { dirty, lost, answersOwn } = tx
     const members = tx.end()
     if (lost) {
       client.stats.error('EXECABORT')
@@ -118,11 +134,27 @@ export class TransactionDispatcher {
       return
     }
     const x = this.exchange(client, spec)
-    x.note = dirty ? ABORT : members
+    x.note = dirty ? new Abort(ERROR_BYTES.EXECABORT) : members
     this.dispatcher.replace(client, x, dirty ? DISCARD : EXEC)
     client.router.send(x, client.node as Node)
-    // Which database comes next is known when EXEC has run.
-    if (db !== undefined && !dirty && !client.quiet) client.stall()
+    // What SELECT or CLIENT SETNAME did is known when EXEC has run.
+    if (answersOwn && !dirty && !client.quiet) client.stall()
+  }
+
+  /** EXEC that was itself refused: Redis drops the transaction, and `error` says why. */
+  abort(client: DispatchClient, spec: CommandSpec, error: string): void {
+    const text = Buffer.from(`-${error}\r\n`)
+    const tx = client.transaction
+    if (tx === undefined || !tx.multi || tx.lost) {
+      tx?.end()
+      this.dispatcher.say(client, text)
+      return
+    }
+    tx.end()
+    const x = this.exchange(client, spec)
+    x.note = new Abort(text)
+    this.dispatcher.replace(client, x, DISCARD)
+    client.router.send(x, client.node as Node)
   }
 
   private member(
@@ -170,7 +202,11 @@ export class TransactionDispatcher {
       }
       dispatcher.replace(client, x, PING)
     } else {
-      tx.queue((spec.quirk.reply === undefined && spec.quirk.errorKey === undefined) || prefix.length === 0 ? undefined : { kind: 'strip', spec, prefix })
+      tx.queue(
+        (spec.quirk.reply === undefined && spec.quirk.errorKey === undefined) || prefix.length === 0
+          ? undefined
+          : { kind: 'strip', spec, prefix },
+      )
       if (spec.quirk.forward !== undefined) dispatcher.forward(client, x, view)
       else dispatcher.rewrite(client, x, 'transaction', prefix, buf, start, end, argc, args)
     }
@@ -181,7 +217,7 @@ export class TransactionDispatcher {
 /** Not queued by Redis either. */
 const AT_ONCE: ReadonlySet<string> = new Set(['quit', 'reset'])
 /** They change what the bytes behind them mean, in the middle of EXEC's array. A documented difference. */
-const NOT_INSIDE: ReadonlySet<string> = new Set(['auth', 'hello', 'client|reply'])
+const NOT_INSIDE: ReadonlySet<string> = new Set(['hello', 'client|reply'])
 
 const MULTI = Buffer.from('*1\r\n$5\r\nMULTI\r\n')
 const EXEC = Buffer.from('*1\r\n$4\r\nEXEC\r\n')

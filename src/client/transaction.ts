@@ -1,8 +1,14 @@
 import type { ArgView } from '../commands/arg-view.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 
-/** EXEC of a transaction that must abort: DISCARD goes upstream, EXECABORT to the client. */
-export const ABORT = Symbol('abort')
+/** Note of an EXEC that must abort: DISCARD goes upstream, this error to the client. */
+export class Abort {
+  readonly error: Buffer
+
+  constructor(error: Buffer) {
+    this.error = error
+  }
+}
 
 /** What happens to one element of EXEC's array. */
 export type Member =
@@ -43,6 +49,8 @@ export class Transaction {
   dirty = false
   /** The connection is gone, and with it what was watched and queued. */
   lost = false
+  /** Members that Keyward answers: what they do to the session is known when EXEC has run. */
+  answersOwn = false
   /** The database that members queued from now on see; undefined: the session's. */
   db: number | undefined = undefined
   private count = 0
@@ -60,6 +68,7 @@ export class Transaction {
     this.members = undefined
     this.bytes = 0
     this.db = undefined
+    this.answersOwn = false
   }
 
   /** One more member was sent; `member` says what its element needs, if anything. */
@@ -68,7 +77,9 @@ export class Transaction {
     if (member === undefined) return
     this.members ??= new Map()
     this.members.set(index, member)
-    if (member.kind === 'local') this.bytes += member.args.size
+    if (member.kind !== 'local') return
+    this.bytes += member.args.size
+    this.answersOwn = true
   }
 
   /** EXEC or DISCARD: the transaction is over as far as reading goes. Returns the members that EXEC's reply needs. */

@@ -149,4 +149,3 @@ export class Exchange {
     this.tail = tail
   }
 }
-

@@ -1,8 +1,9 @@
 import type { ReplyWriter } from '../resp/reply-writer.ts'
 import type { Reply } from '../resp/types.ts'
 import type { Session } from '../session/session.ts'
+import type { Tenant } from '../session/tenant.ts'
 import type { ArgView } from './arg-view.ts'
-import type { ServerView } from './server-view.ts'
+import type { UpstreamFacts } from './upstream-facts.ts'
 
 /** Command flags as bits, from the flags of the server's COMMAND reply. */
 export const FLAG = {
@@ -109,4 +110,24 @@ export interface LocalCall {
   readonly inTransaction: boolean
   /** Ask for the connection to be closed once the reply is written (QUIT). */
   close(): void
+}
+
+/** What local answers (INFO, CLIENT LIST, COMMAND …) may ask about the process; proxy.ts fills it. */
+export interface ServerView {
+  /** Keyward's version. */
+  readonly version: string
+  /** Milliseconds since the epoch at which the process started. */
+  readonly startedAt: number
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** What is known of the tenant's upstream server. */
+  upstream(tenant: Tenant): UpstreamFacts
+  /** The sessions of this tenant in this process. */
+  sessions(tenant: Tenant): Iterable<Session>
+  /** Requests of this tenant since the start. */
+  requests(tenant: Tenant): number
+  /** Every command that this tenant may run, containers with their open subcommands. */
+  commands(tenant: Tenant): readonly CommandSpec[]
+  /** Any command by its name, in any case ("get", "client"). */
+  command(name: string): CommandSpec | undefined
 }

@@ -66,9 +66,17 @@ function look(): Facilities | undefined {
 
 function handleOf(socket: Socket): Handle | undefined {
   const handle = (socket as unknown as { _handle?: Partial<Handle> | null })._handle
-  if (handle === null || handle === undefined || 'encrypted' in socket || Object.getPrototypeOf(socket) !== Socket.prototype) return undefined
+  if (
+    handle === null ||
+    handle === undefined ||
+    'encrypted' in socket ||
+    Object.getPrototypeOf(socket) !== Socket.prototype
+  )
+    return undefined
   const complete =
-    typeof handle.useUserBuffer === 'function' && typeof handle.writeBuffer === 'function' && typeof handle.writev === 'function'
+    typeof handle.useUserBuffer === 'function' &&
+    typeof handle.writeBuffer === 'function' &&
+    typeof handle.writev === 'function'
   return complete ? (handle as Handle) : undefined
 }
 
@@ -93,7 +101,8 @@ export class DirectWriter {
     if (this.socket.destroyed) return
     const request = new this.wrap.WriteWrap()
     request.oncomplete = writeDone
-    const failed = parts.length === 1 ? this.handle.writeBuffer(request, parts[0]) : this.handle.writev(request, parts, true)
+    const failed =
+      parts.length === 1 ? this.handle.writeBuffer(request, parts[0]) : this.handle.writev(request, parts, true)
     if (failed !== 0) {
       this.socket.destroy(new Error(`write failed: ${failed}`))
       return

@@ -1,6 +1,10 @@
 /**
  * The multibulk grammar of requests, as Redis 7.0 reads it: the header lines, the limits, and what is known so far of
  * a request that a chunk boundary has split.
+ *
+ * Redis takes any byte for the LF of a header line, and any two for the CRLF behind a bulk. So do we, but we put CR and
+ * LF in their place: a frame goes upstream as it is, on a connection that others share, and whatever reads it there
+ * may be stricter than Redis.
  */
 
 const CR = 0x0d
@@ -45,7 +49,7 @@ export function readCount(frame: Frame, buf: Buffer, pos: number, end: number, a
   // One digit is nearly always all there is.
   let count = 0
   let after = pos + 4
-  if (after <= end && buf[pos + 2] === CR && buf[pos + 1] >= 0x30 && buf[pos + 1] <= 0x39) {
+  if (after <= end && buf[pos + 2] === CR && buf[pos + 3] === LF && buf[pos + 1] >= 0x30 && buf[pos + 1] <= 0x39) {
     count = buf[pos + 1] - 0x30
   } else {
     const lineEnd = findLineEnd(buf, pos, end)
@@ -55,6 +59,7 @@ export function readCount(frame: Frame, buf: Buffer, pos: number, end: number, a
     count = parseInteger(buf, pos + 1, lineEnd)
     if (!(count <= MAX_COUNT)) return fault(frame, after, 'invalid multibulk length')
     if (count > UNAUTHENTICATED_COUNT && !authenticated) return fault(frame, after, 'unauthenticated multibulk length')
+    buf[lineEnd + 1] = LF
   }
   if (count > 0) frame.left = count
   frame.at = after
@@ -93,7 +98,13 @@ export function readBulks(
       }
       const digits = at - pos - 1
       // The usual line is done with; all else (unfinished, odd or wrong) takes the careful way.
-      if (at + 1 < end && buf[at] === CR && length <= most && (length > 0 ? buf[pos + 1] !== 0x30 : digits === 1)) {
+      if (
+        at + 1 < end &&
+        buf[at] === CR &&
+        buf[at + 1] === LF &&
+        length <= most &&
+        (length > 0 ? buf[pos + 1] !== 0x30 : digits === 1)
+      ) {
         pos = at + 2
       } else {
         const lineEnd = findLineEnd(buf, pos, end)
@@ -104,13 +115,17 @@ export function readBulks(
         length = parseInteger(buf, pos + 1, lineEnd)
         if (!(length >= 0 && length <= maxBulk)) return fault(frame, after + shift, 'invalid bulk length')
         if (length > most) return fault(frame, after + shift, 'unauthenticated bulk length')
+        buf[lineEnd + 1] = LF
         pos = after
       }
       bulk = length
     }
-    // Redis does not look at the two bytes behind a bulk; neither do we.
     const after = pos + bulk + 2
     if (after > end) break
+    if (buf[after - 2] !== CR || buf[after - 1] !== LF) {
+      buf[after - 2] = CR
+      buf[after - 1] = LF
+    }
     if (2 * argc === offsets.length) offsets = frame.offsets = grown(offsets)
     offsets[2 * argc] = pos + shift
     offsets[2 * argc + 1] = pos + shift + bulk
@@ -154,6 +169,11 @@ export class UnfinishedFrame extends Frame {
     this.noteEndless()
   }
 
+  /** The last chunk ended inside a line, or between the two bytes behind a bulk. */
+  get insideLine(): boolean {
+    return this.length > (this.bulk < 0 ? this.at : this.at + this.bulk)
+  }
+
   /** Takes the rest of a chunk that the request goes beyond. */
   absorb(buf: Buffer, from: number, end: number): void {
     this.append(buf, from, end)
@@ -172,13 +192,13 @@ export class UnfinishedFrame extends Frame {
   }
 
   /**
-   * Takes the rest of the line at hand. Returns the position behind it, INCOMPLETE when it goes on, or FAULT when it is
+   * Takes the rest of the line, or line end, at hand. Returns the position behind it, INCOMPLETE when it goes on, or FAULT when it is
    * too long.
    */
   takeLine(buf: Buffer, from: number, end: number): number {
     const inline = this.buf[0] !== STAR
-    if (!inline && !this.endless && this.buf[this.length - 1] === CR) {
-      // Only the byte behind the CR is missing.
+    if (this.bulk >= 0 || (!inline && !this.endless && this.buf[this.length - 1] === CR)) {
+      // Only one byte is missing.
       const after = Math.min(from + 1, end)
       this.append(buf, from, after)
       return after > from ? after : INCOMPLETE

@@ -47,7 +47,10 @@ export class RequestReader {
     this.unfinished = undefined
   }
 
-  /** Hands every request that ends in buf[start..end) to the sink. */
+  /**
+   * Hands every request that ends in buf[start..end) to the sink. Line ends in there that Redis would let pass though
+   * they are none are put right in place.
+   */
   feed(buf: Buffer, start: number, end: number, sink: RequestSink): void {
     let pos = start
     if (this.unfinished !== undefined) pos = this.resume(this.unfinished, buf, start, end, sink)
@@ -80,7 +83,7 @@ export class RequestReader {
   /** Reads on in an unfinished request. Returns where in the chunk the next request begins, or `end`. */
   private resume(frame: UnfinishedFrame, buf: Buffer, start: number, end: number, sink: RequestSink): number {
     let pos = start
-    if (frame.bulk < 0 && frame.at < frame.length) {
+    if (frame.insideLine) {
       // The chunk boundary went through a line: complete the line in the frame's own buffer, and read it there.
       pos = frame.takeLine(buf, start, end)
       if (pos < 0) {

@@ -128,7 +128,11 @@ export class Connection implements Via, Flushable, WireOwner {
   }
 
   fits(protocol: 2 | 3, bulk: boolean): boolean {
-    return this.life.state === 'ready' && !this.retired && (this.kind === 'pin' || (protocol === this.protocol && bulk === (this.kind === 'bulk')))
+    return (
+      this.life.state === 'ready' &&
+      !this.retired &&
+      (this.kind === 'pin' || (protocol === this.protocol && bulk === (this.kind === 'bulk')))
+    )
   }
 
   schedule(x: Exchange): void {
@@ -224,7 +228,14 @@ export class Connection implements Via, Flushable, WireOwner {
       }
       this.shift(x)
       const client = x.client
-      if (x.place === 'sent' && x.plain && type !== ERROR && this.partBytes === 0 && next - from <= this.host.bulk && client.pop(x)) {
+      if (
+        x.place === 'sent' &&
+        x.plain &&
+        type !== ERROR &&
+        this.partBytes === 0 &&
+        next - from <= this.host.bulk &&
+        client.pop(x)
+      ) {
         x.moveTo('answered')
         client.pending--
         if (client === runClient) {

@@ -11,10 +11,22 @@ export function dial(options: UpstreamOptions): Socket {
   const where =
     'path' in address
       ? { path: address.path }
-      : { host: address.host, port: address.port, autoSelectFamily: true, keepAlive: true, keepAliveInitialDelay: options.keepAlive }
+      : {
+          host: address.host,
+          port: address.port,
+          autoSelectFamily: true,
+          keepAlive: true,
+          keepAliveInitialDelay: options.keepAlive,
+        }
   if (tls === undefined) return connect(where)
   const serverName = tls.serverName ?? ('host' in address ? address.host : undefined)
-  return connectTls({ ...where, ca: tls.ca, cert: tls.cert, key: tls.key, servername: isIpAddress(serverName) ? undefined : serverName })
+  return connectTls({
+    ...where,
+    ca: tls.ca,
+    cert: tls.cert,
+    key: tls.key,
+    servername: isIpAddress(serverName) ? undefined : serverName,
+  })
 }
 
 /** SNI must not carry an address (RFC 6066, section 3). */

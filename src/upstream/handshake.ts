@@ -70,7 +70,8 @@ export class LoginHandshake implements Handshake {
   reply(type: number, frame: Buffer): Buffer | 'ready' | undefined {
     const step = this.steps.shift()
     const error = type === ERROR ? frame.toString('latin1', 1, frame.length - 2) : undefined
-    if (error !== undefined && /^(NOAUTH|WRONGPASS|DENIED|LOADING|ERR (invalid password|AUTH))/.test(error)) throw new Error(error)
+    if (error !== undefined && /^(NOAUTH|WRONGPASS|DENIED|LOADING|ERR (invalid password|AUTH))/.test(error))
+      throw new Error(error)
     switch (step) {
       case undefined:
         throw new Error('a reply that nobody asked for')

@@ -57,7 +57,8 @@ export class LaneSet implements Via {
   /** Where a request that is about to be scheduled here should be written. */
   slab(client: ExchangeClient): Slab {
     const via = client.via
-    if (client.pending > 0 && via !== undefined) return 'slab' in via && via.slab instanceof Slab ? via.slab : this.spare
+    if (client.pending > 0 && via !== undefined)
+      return 'slab' in via && via.slab instanceof Slab ? via.slab : this.spare
     const lane = this.host.open ? this.pick() : undefined
     return lane === undefined ? this.spare : lane.slab
   }

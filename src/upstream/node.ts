@@ -119,7 +119,11 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
   }
 
   dialLane(key: LaneKey): Connection {
-    return this.dial(key.size === 'bulk' ? 'bulk' : 'lane', key.protocol, this.lanesOf(key.protocol, key.size === 'bulk'))
+    return this.dial(
+      key.size === 'bulk' ? 'bulk' : 'lane',
+      key.protocol,
+      this.lanesOf(key.protocol, key.size === 'bulk'),
+    )
   }
 
   dialPin(protocol: 2 | 3): Connection {
@@ -186,7 +190,8 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
   }
 
   noResp3(): void {
-    if (this.resp3) this.env.log.warn({ upstream: this.options.name }, 'the upstream has no RESP3: HELLO 3 is answered NOPROTO')
+    if (this.resp3)
+      this.env.log.warn({ upstream: this.options.name }, 'the upstream has no RESP3: HELLO 3 is answered NOPROTO')
     this.resp3 = false
   }
 
@@ -263,11 +268,18 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
     const witness = [...this.opened.keys()].find((one) => one.ready && !one.retired && one.kind === 'lane')
     // No other connection to the same process: the next handshake compares run_id and kills.
     if (witness === undefined) return
-    this.control.ask(witness, ['CLIENT', 'KILL', 'ID', String(connection.id)], this.clock.now, this.options.timeouts.request, (reply) => {
-      if (reply === undefined) return
-      if (reply.startsWith('-') && !reply.startsWith('-ERR No such client')) this.missing('client kill', reply.slice(1))
-      this.buried([connection.id])
-    })
+    this.control.ask(
+      witness,
+      ['CLIENT', 'KILL', 'ID', String(connection.id)],
+      this.clock.now,
+      this.options.timeouts.request,
+      (reply) => {
+        if (reply === undefined) return
+        if (reply.startsWith('-') && !reply.startsWith('-ERR No such client'))
+          this.missing('client kill', reply.slice(1))
+        this.buried([connection.id])
+      },
+    )
   }
 
   private pinLost(holder: ExchangeClient | undefined, left: Exchange | undefined): void {
@@ -369,7 +381,13 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
       heldBytes += set.held.bytes
       if (set.held.oldest !== undefined) oldest = Math.max(oldest, this.clock.now - set.held.oldest)
     }
-    return { connections, places: { sent, scheduled, abandoned, held }, bytes: { sent: sentBytes, held: heldBytes }, oldest, pins: this.pinPool.view() }
+    return {
+      connections,
+      places: { sent, scheduled, abandoned, held },
+      bytes: { sent: sentBytes, held: heldBytes },
+      oldest,
+      pins: this.pinPool.view(),
+    }
   }
 }
 

@@ -79,7 +79,8 @@ const NO_SUCH_GROUP = Buffer.from("NOGROUP No such consumer group '")
 function keyAtEnd(text: Buffer, prefix: Buffer): number {
   if (!text.subarray(0, NO_SUCH_GROUP.length).equals(NO_SUCH_GROUP)) return -1
   const lead = Buffer.from("' for key name '")
-  const at = text.indexOf(Buffer.concat([lead, prefix]), NO_SUCH_GROUP.length)
+  // The last one: a group's name may look like the rest of the text.
+  const at = text.lastIndexOf(Buffer.concat([lead, prefix]))
   return at === -1 ? -1 : at + lead.length
 }
 

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest'
+import { judge, parseCommandStats } from '../../../src/cli/audit.ts'
+import { buildTable } from '../../../src/commands/table.ts'
+import { freePort } from '../../helpers/free-port.ts'
+import { keyward } from './terminal.ts'
+
+const INFO = `# Commandstats\r
+cmdstat_get:calls=10,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
+cmdstat_keys:calls=200,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
+cmdstat_client|list:calls=3,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
+cmdstat_client|kill:calls=4,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
+cmdstat_sort:calls=1,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
+cmdstat_json.set:calls=9,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
+cmdstat_client:calls=0,usec=0,usec_per_call=0.00,rejected_calls=2,failed_calls=0\r
+`
+
+describe('commandstats', () => {
+  it('are read, without what was never called', () => {
+    expect([...parseCommandStats(INFO)]).toEqual([
+      ['get', 10],
+      ['keys', 200],
+      ['client|list', 3],
+      ['client|kill', 4],
+      ['sort', 1],
+      ['json.set', 9],
+    ])
+  })
+
+  it('are judged, what would fail first', () => {
+    const rows = judge(parseCommandStats(INFO), buildTable())
+    expect(rows.map(({ command, calls, tenant }) => [command, calls, tenant])).toEqual([
+      ['json.set', 9, 'no'],
+      ['client|kill', 4, 'no'],
+      ['keys', 200, 'pass'],
+      ['sort', 1, 'some'],
+      ['get', 10, 'yes'],
+      ['client|list', 3, 'yes'],
+    ])
+    expect(rows.filter((row) => row.tenant !== 'yes').every((row) => row.why !== '')).toBe(true)
+  })
+})
+
+describe('a server that is away', () => {
+  it('is one line with a cure, exit 1', async () => {
+    const port = await freePort()
+    const { code, out, err } = await keyward(['audit', '--upstream', `redis://:secret@127.0.0.1:${port}`])
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toMatch(new RegExp(`^keyward: 127.0.0.1:${port}: .*ECONNREFUSED.*\n    check the url.*\n$`))
+    expect(err).not.toContain('secret')
+  })
+})
