@@ -106,7 +106,10 @@ class Service {
     } catch (error) {
       await admin?.close()
       const problems = error instanceof ConfigError ? error.problems : undefined
-      const reason = problems === undefined ? (error as Error).message : `${problems.length} problems`
+      const reason =
+        problems === undefined
+          ? (error as Error).message
+          : `${problems.length} problem${problems.length === 1 ? '' : 's'}`
       this.log.error({ file, problems, reason }, `configuration not reloaded, the old one stays: ${reason}`)
     }
   }

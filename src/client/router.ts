@@ -38,7 +38,7 @@ export class Router {
 
   /** A blocking command is under way on a pin, or waits for one. */
   get blocked(): boolean {
-    return (this.asking && this.pinUse === 'blocked') || this.pin?.head?.blocks === true
+    return (this.asking && this.pinUse === 'blocked') || this.pin?.queue.head?.blocks === true
   }
 
   /** Requests wait for an upstream that is away. */

@@ -89,7 +89,8 @@ const INTRODUCTION = `# Configuration
 
 One YAML (or JSON) file. \`keyward check FILE\` prints everything that is wrong with it, with line, column and cure.
 Unknown keys are errors. \`SIGHUP\` reads the file again and replaces the whole configuration or, if anything is wrong,
-keeps the old one. A reload may not change \`upstream\`, \`prefix\` or \`databases\` of a tenant.
+keeps the old one. A reload may not change \`upstream\`, \`prefix\` or \`databases\` of a tenant, nor the addresses of
+listeners: those take a restart.
 
 - **duration**: \`250ms\`, \`5s\`, \`10m\`, \`24h\`. **size**: \`512B\`, \`64KiB\`, \`1MiB\`, \`2GiB\`.
 - **secret** and **url**: a string, \`{env: NAME}\` or \`{file: path}\`. **password** (one that clients must send): also

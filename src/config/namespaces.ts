@@ -29,9 +29,10 @@ export function checkPrefixes(
     const upstream = upstreams.get(tenant.upstream)
     const server = upstream === undefined ? tenant.upstream : serverId(upstream.address)
     const neighbours = servers.get(server) ?? []
-    const pass = neighbours.find((other) => tenant.prefix === '' || other.prefix === '')
-    if (pass !== undefined) {
-      const [empty, other] = pass.prefix === '' ? [pass, tenant] : [tenant, pass]
+    // One with the empty prefix lets nobody in behind it, so it can only be the first.
+    const [before] = neighbours
+    if (before !== undefined && (tenant.prefix === '' || before.prefix === '')) {
+      const [empty, other] = before.prefix === '' ? [before, tenant] : [tenant, before]
       report.add(
         path,
         `tenant ${empty.name} has the empty prefix, but is not alone on its upstream: ${other.name} is there too`,

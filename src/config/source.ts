@@ -45,12 +45,12 @@ export function readSource(text: string): Source {
 
 function parse(text: string): Parsed {
   const lines = new LineCounter()
-  return { doc: parseDocument(text, { lineCounter: lines, prettyErrors: false }), lines }
+  // Its own check for keys given twice takes quadratic time; yamlFaults() has one that does not.
+  return { doc: parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false }), lines }
 }
 
-/** Duplicate keys and unknown tags are reported, but they do not hide the rest of the file. */
 function usable({ doc }: Parsed): boolean {
-  return doc.errors.every((error) => error.code === 'DUPLICATE_KEY')
+  return doc.errors.length === 0
 }
 
 function toSource(parsed: Parsed, repairs: readonly Repair[]): Source {
@@ -80,18 +80,18 @@ function lineColumn({ lines }: Parsed, offset: number): { line: number; column: 
   return { line, column: col }
 }
 
-/** Errors of the YAML reader, aliases of nothing and reserved keys. */
+/** What is wrong with the YAML itself; only a syntax error hides the rest of the file. */
 function yamlFaults(parsed: Parsed): Fault[] {
   const faults: Fault[] = []
   const add = (offset: number, message: string, cure: string, path: Path = []) =>
     faults.push({ ...lineColumn(parsed, offset), path, message, cure })
-  for (const error of parsed.doc.errors) {
+  const [error] = parsed.doc.errors // what follows a syntax error is mostly its consequence
+  if (error !== undefined) {
     const [message, cure] = YAML_WORDS[error.code] ?? [
       `not YAML: ${error.message.replace(/\s+/g, ' ')}`,
       'check quotes, brackets and indentation; quote a value that has : # { } [ ] , & * ! | > % @ or a backquote in it',
     ]
     add(error.pos[0], message, cure)
-    if (error.code !== 'DUPLICATE_KEY') break // what follows a syntax error is mostly its consequence
   }
   for (const warning of parsed.doc.warnings)
     add(warning.pos[0], 'YAML tags mean nothing here', 'remove the !tag, or quote the value')
@@ -107,6 +107,18 @@ function yamlFaults(parsed: Parsed): Fault[] {
         add(node.range?.[0] ?? 0, `${name} is an alias of nothing`, cure)
       } else if (node.anchor !== undefined) anchors.add(node.anchor)
     },
+  })
+  // Apart from the above: a visitor for maps would take them away from the one for nodes.
+  visit(parsed.doc, {
+    Map(_, map) {
+      const seen = new Set<unknown>()
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue
+        const name = String(key.value)
+        if (seen.has(name)) add(key.range?.[0] ?? 0, 'this key is given twice', 'keep one of the two')
+        seen.add(name)
+      }
+    },
     Pair(_, pair, ancestors) {
       if (!isScalar(pair.key) || pair.key.value !== '__proto__') return
       const path = pathOf([...ancestors, pair])
@@ -117,7 +129,6 @@ function yamlFaults(parsed: Parsed): Fault[] {
 }
 
 const YAML_WORDS: Record<string, readonly [message: string, cure: string]> = {
-  DUPLICATE_KEY: ['this key is given twice', 'keep one of the two'],
   TAB_AS_INDENT: ['a tab in the indentation', 'indent with spaces'],
   MULTIPLE_DOCS: ['more than one document in the file', 'keep one; remove the line "---"'],
 }

@@ -10,9 +10,7 @@ import {
   ERROR,
   INTEGER,
   MAP,
-  NULL,
   PUSH,
-  SET,
   STRING,
   VERBATIM,
 } from './type-bytes.ts'
@@ -36,6 +34,11 @@ const AFTER_TEXT = 2
 const IN_LENGTH = 3
 const AFTER_LENGTH = 4
 const IN_PAYLOAD = 5
+
+/** The phase that follows a type byte; AT_START for bytes that are none. */
+const PHASE_OF = new Uint8Array(256)
+for (const head of Buffer.from('+-:_#,(')) PHASE_OF[head] = IN_TEXT
+for (const head of Buffer.from('$!=*~>%|')) PHASE_OF[head] = IN_LENGTH
 
 /** Longest payload and largest count; doubles hold twice as much exactly. */
 const MAX_LENGTH = 1e15
@@ -182,7 +185,8 @@ export class ReplyScanner {
     this.head = head
     this.count = 0
     this.length = 0
-    this.phase = kindOf(head)
+    this.phase = PHASE_OF[head]
+    if (this.phase === AT_START) throw new BadReply(`no reply begins with byte ${head}`)
   }
 
   private readText(buf: Buffer, start: number, end: number): number {
@@ -293,31 +297,6 @@ export class ReplyScanner {
     if (type === ATTRIBUTE) return false
     this.started = false
     return true
-  }
-}
-
-/** The phase that follows a type byte. */
-function kindOf(head: number): number {
-  switch (head) {
-    case STRING:
-    case ERROR:
-    case INTEGER:
-    case NULL:
-    case BOOLEAN:
-    case DOUBLE:
-    case BIG_NUMBER:
-      return IN_TEXT
-    case BULK:
-    case ARRAY:
-    case MAP:
-    case SET:
-    case PUSH:
-    case ATTRIBUTE:
-    case BLOB_ERROR:
-    case VERBATIM:
-      return IN_LENGTH
-    default:
-      throw new BadReply(`no reply begins with byte ${head}`)
   }
 }
 

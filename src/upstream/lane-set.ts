@@ -1,7 +1,8 @@
 import type { Exchange, ExchangeClient, Via } from '../commands/exchange.ts'
 import { Backoff } from '../lib/backoff.ts'
 import { Slab } from '../lib/slab.ts'
-import { type Connection, WINDOW } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { WINDOW } from './exchange-queue.ts'
 import { close, fail, sortLost } from './failure.ts'
 import { Held } from './held.ts'
 
@@ -92,7 +93,7 @@ export class LaneSet implements Via {
     for (let i = 0; i < this.connections.length; i++) {
       const lane = this.connections[i]
       if (!lane.ready || lane.retired) continue
-      const queued = lane.inFlight + lane.waiting
+      const queued = lane.queue.inFlight + lane.queue.waiting
       if (queued < BUSY) return lane
       if (queued < load) {
         load = queued

@@ -318,7 +318,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
         this.inspect(connection, now)
       }
     }
-    if (this.retiring && ![...this.opened.keys()].some((one) => one.length > 0 || one.holder !== undefined)) {
+    if (this.retiring && ![...this.opened.keys()].some((one) => one.queue.length > 0 || one.holder !== undefined)) {
       this.stop()
       return
     }
@@ -331,7 +331,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
   }
 
   private inspect(connection: Connection, now: number): void {
-    const head = connection.head
+    const { head } = connection.queue
     const { request } = this.options.timeouts
     if (head === undefined) {
       if (connection.retired) connection.close('retired')
@@ -347,10 +347,10 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
       if (now - x.since <= x.patience) break
       if (connection.begun(x)) continue
       const readonly = (x.spec.flags & FLAG.READONLY) !== 0
-      connection.abandon(x)
+      connection.queue.abandon(x)
       x.client.fail(x, readonly ? 'UPSTREAMTIMEOUT' : 'OUTCOMEUNKNOWN')
     }
-    if (connection.abandoned > MOST_ABANDONED) connection.close('too many requests timed out')
+    if (connection.queue.abandoned > MOST_ABANDONED) connection.close('too many requests timed out')
     else if (head.place !== 'scheduled' && head.patience > 0) {
       const quiet = now - Math.max(connection.lastBytesAt, head.since)
       if (quiet > Math.max(3 * request, head.patience)) connection.close('silent for three time-outs')
@@ -366,12 +366,12 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
     for (const connection of this.opened.keys()) {
       if (connection.ready) connections[connection.kind]++
       else connections.connecting++
-      for (let x = connection.head; x !== undefined; x = x.next) {
+      for (let x = connection.queue.head; x !== undefined; x = x.next) {
         if (x.place === 'scheduled') scheduled++
         else if (x.place === 'abandoned') abandoned++
         else sent++
       }
-      sentBytes += connection.inFlight + connection.waiting
+      sentBytes += connection.queue.inFlight + connection.queue.waiting
     }
     let held = 0
     let heldBytes = 0

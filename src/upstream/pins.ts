@@ -118,8 +118,7 @@ export class Pins {
   /** `pin` goes back; `clean`: its replies proved that it holds no state of the client. */
   release(pin: Connection, clean: boolean): void {
     if (!this.forget(pin)) return
-    if (clean && pin.ready && pin.length === 0 && this.idle.length < this.host.pins.warm) {
-      pin.idleSince = this.host.now()
+    if (clean && pin.ready && pin.queue.length === 0 && this.idle.length < this.host.pins.warm) {
       this.idle.push(pin)
     } else {
       pin.close('the pin was given back')

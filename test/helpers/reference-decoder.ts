@@ -19,8 +19,8 @@ const NULLABLE_SO_FAR = /^(?:0|[1-9][0-9]*|-1?)?$/
 
 /** Of each type: what its line must look like, and what the beginning of its line must look like. */
 const LINES: Record<string, [RegExp, RegExp]> = {
-  '+': [/^[^]*$/, /^[^]*$/],
-  '-': [/^[^]*$/, /^[^]*$/],
+  '+': [/^[\s\S]*$/, /^[\s\S]*$/],
+  '-': [/^[\s\S]*$/, /^[\s\S]*$/],
   ':': [/^[+-]?[0-9]{1,19}$/, /^[+-]?[0-9]{0,19}$/],
   '(': [/^[+-]?[0-9]+$/, /^[+-]?[0-9]*$/],
   ',': [/^[-+.eEinfa0-9]+$/, /^[-+.eEinfa0-9]*$/],

@@ -99,7 +99,7 @@ function splitLine(line: string): string[] | undefined {
       args.push(bare)
       continue
     }
-    const quoted = rest[0] === '"' ? /^"((?:\\[^]|[^"\\])*)"/.exec(rest) : /^'((?:\\'|\\(?!')|[^'\\])*)'/.exec(rest)
+    const quoted = rest[0] === '"' ? /^"((?:\\[\s\S]|[^"\\])*)"/.exec(rest) : /^'((?:\\'|\\(?!')|[^'\\])*)'/.exec(rest)
     if (quoted === null) return undefined
     rest = rest.slice(quoted[0].length)
     if (rest !== '' && !/^[ \t\n\v\f\r]/.test(rest)) return undefined
@@ -108,7 +108,7 @@ function splitLine(line: string): string[] | undefined {
 }
 
 function unescape(text: string): string {
-  return text.replace(/\\(x[0-9a-fA-F]{2}|[^])/g, (_, code: string) => {
+  return text.replace(/\\(x[0-9a-fA-F]{2}|[\s\S])/g, (_, code: string) => {
     if (code.length === 3) return String.fromCharCode(Number.parseInt(code.slice(1), 16))
     return { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' }[code] ?? code
   })

@@ -3,8 +3,7 @@ import type { PlainReply } from './reference-decoder.ts'
 
 /** Random RESP, written by a plain encoder of its own, as text with one character per byte. */
 
-const latin1 = (maxLength: number) =>
-  fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes).toString('latin1'))
+const latin1 = (maxLength: number) => fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes).toString('latin1'))
 
 /** Mostly short text, of bytes that mean something to a RESP parser. */
 const special = (maxLength: number) =>

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { judge, parseCommandStats } from '../../../src/cli/audit.ts'
 import { buildTable } from '../../../src/commands/table.ts'
 import { freePort } from '../../helpers/free-port.ts'
+import { startRedis } from '../../helpers/redis.ts'
 import { keyward } from './terminal.ts'
 
 const INFO = `# Commandstats\r
@@ -37,6 +38,26 @@ describe('commandstats', () => {
       ['client|list', 3, 'yes'],
     ])
     expect(rows.filter((row) => row.tenant !== 'yes').every((row) => row.why !== '')).toBe(true)
+  })
+})
+
+describe('a real server', () => {
+  it('is read and judged', async () => {
+    const redis = await startRedis({ config: ['requirepass secret'] })
+    try {
+      await redis.cli('SET', 'k', 'v')
+      await redis.cli('KEYS', '*')
+      const url = redis.url.replace('redis://', 'redis://:secret@')
+      const { code, out, err } = await keyward(['audit', '--upstream', url])
+      expect([code, err]).toEqual([0, ''])
+      expect(out).toMatch(/^command +calls +tenant +why$/m)
+      expect(out).toMatch(/^set +1 +yes$/m)
+      expect(out).toMatch(/^keys +1 +pass +its keys sit in a pattern$/m)
+      expect(out).toMatch(/\d+ of \d+ commands in use are open for a tenant, 1 only for a pass-through tenant/)
+      expect((await keyward(['audit', '--upstream', redis.url])).err).toMatch(/NOAUTH/)
+    } finally {
+      await redis.stop()
+    }
   })
 })
 

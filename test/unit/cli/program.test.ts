@@ -71,7 +71,7 @@ describe('check', () => {
     expect([code, out]).toEqual([2, ''])
     for (const [place, cure] of [
       ['2:9: memory: "64mb" is not a size', 'write 64MiB'],
-      ['10:15: upstreams.main.password: ${REDIS_PASSWORD} is not expanded', 'write password: {env: REDIS_PASSWORD}'],
+      [`10:15: upstreams.main.password: \${REDIS_PASSWORD} is not expanded`, 'write password: {env: REDIS_PASSWORD}'],
       ['11:5: upstreams.main.sentinel: is not enforced by this version yet', 'remove it'],
       ['15:13: tenants.acme.prefix: acme: without quotes is a map to YAML', 'quote it: prefix: "acme:"'],
       ['17:27: tenants.acme.users.default.password: is empty', 'give it a value'],

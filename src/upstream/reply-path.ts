@@ -1,0 +1,179 @@
+import type { Exchange, ExchangeClient, Via } from '../commands/exchange.ts'
+import { BadReply, ReplyScanner } from '../resp/reply-scanner.ts'
+import { ATTRIBUTE, ERROR, PUSH } from '../resp/type-bytes.ts'
+import type { ExchangeQueue } from './exchange-queue.ts'
+
+/** A reply that is still incomplete after so many bytes is passed on as it comes, instead of being kept. */
+const STREAM_FROM = 64 * 1024
+/** A reply that has to be kept whole, because it must be read, may have so many bytes. */
+const MOST_KEPT = 1024 * 1024 * 1024
+
+/** What the path of replies asks of its connection. */
+export interface ReplyPathHost extends Via {
+  readonly ready: boolean
+  readonly shared: boolean
+  /** Replies over this are remembered, so that the next one for the key takes the bulk lane. */
+  readonly bulk: number
+  bigReply(x: Exchange): void
+  /** x was answered by this error. True: it was not executed, and somebody keeps it to send it again. */
+  takenBack(x: Exchange, error: string): boolean
+  /** x was executed although an earlier request of its client on this connection was put back. */
+  overtaken(client: ExchangeClient): void
+}
+
+/**
+ * From the bytes of a connection to the clients that wait for them: finds where each reply ends, and hands
+ * neighbouring replies for one client on as one span. Only a reply that must be read is ever put together.
+ */
+export class ReplyPath {
+  readonly scanner = new ReplyScanner()
+  private readonly queue: ExchangeQueue
+  private readonly host: ReplyPathHost
+  /** The beginning of a reply whose end has not come yet, as far as it is kept, and its size so far. */
+  private parts: Buffer[] = []
+  private partBytes = 0
+  /** The run: whole replies of one client, buf[runStart..runEnd), taken from its queue but not yet handed on. */
+  private runClient: ExchangeClient | undefined = undefined
+  private runStart = 0
+  private runEnd = 0
+
+  constructor(queue: ExchangeQueue, host: ReplyPathHost) {
+    this.queue = queue
+    this.host = host
+  }
+
+  /** buf may be reused after the call unless `stable`. Throws BadReply. */
+  take(buf: Buffer, start: number, end: number, stable: boolean): void {
+    let pos = start
+    try {
+      while (pos < end && this.host.ready) {
+        const next = this.scanner.scan(buf, pos, end)
+        if (next < 0) break
+        this.reply(buf, pos, next, stable)
+        pos = next
+      }
+    } finally {
+      // Also when what follows is not RESP: these replies are good, and their clients have no slots for them any more.
+      this.endRun(buf, stable)
+    }
+    if (pos < end && this.host.ready) this.keep(buf, pos, end, stable)
+  }
+
+  /** x's reply has begun. */
+  begun(x: Exchange): boolean {
+    return x === this.queue.head && this.partBytes > 0
+  }
+
+  private reply(buf: Buffer, from: number, to: number, stable: boolean): void {
+    const { queue, scanner } = this
+    const { type } = scanner
+    if (type === PUSH) {
+      this.forgetParts()
+      return
+    }
+    const x = queue.next
+    if (x === undefined) throw new BadReply('a reply that nobody asked for')
+    if (x.swallow > 0) {
+      this.swallow(x, buf, from, to)
+      return
+    }
+    queue.shift(x)
+    const client = x.client
+    const whole = this.partBytes === 0 && to - from <= this.host.bulk
+    if (whole && x.plain && type !== ERROR && x.place === 'sent' && client.pop(x)) {
+      x.moveTo('answered')
+      client.pending--
+      if (client !== this.runClient) {
+        this.endRun(buf, stable)
+        this.runClient = client
+        this.runStart = from
+      }
+      this.runEnd = to
+      return
+    }
+    this.endRun(buf, stable)
+    this.finish(x, type, buf, from, to, stable)
+  }
+
+  private endRun(buf: Buffer, stable: boolean): void {
+    const client = this.runClient
+    if (client === undefined) return
+    this.runClient = undefined
+    client.emit(buf, this.runStart, this.runEnd, stable)
+    client.settled()
+  }
+
+  /** Anything but a plain whole reply for the client's oldest request. */
+  private finish(x: Exchange, type: number, buf: Buffer, from: number, to: number, stable: boolean): void {
+    const { host } = this
+    const client = x.client
+    if (x.place === 'sent') {
+      if (this.partBytes + to - from > host.bulk && host.shared) host.bigReply(x)
+      if (x.streaming) {
+        client.emit(buf, from, to, stable)
+        client.pop(x)
+      } else if (this.partBytes === 0) {
+        if (!this.answer(x, type, buf, from, to, stable)) return
+      } else {
+        this.parts.push(buf.subarray(from, to))
+        const frame = Buffer.concat(this.parts)
+        this.forgetParts()
+        if (!this.answer(x, type, frame, 0, frame.length, true)) return
+      }
+    }
+    this.forgetParts()
+    x.moveTo('answered')
+    client.pending--
+    client.settled()
+  }
+
+  /** False: x was not executed and is kept elsewhere. */
+  private answer(x: Exchange, type: number, buf: Buffer, from: number, to: number, stable: boolean): boolean {
+    const { host } = this
+    if (type === ERROR && !x.inTransaction && host.takenBack(x, buf.toString('latin1', from, to))) return false
+    if (x.client.via !== host && host.shared) host.overtaken(x.client)
+    x.client.deliver(x, type, buf, from, to, stable)
+    return true
+  }
+
+  private swallow(x: Exchange, buf: Buffer, from: number, to: number): void {
+    x.swallow--
+    if (x.spec.quirk.fromNewest === true) x.client.overheard(x, Buffer.concat([...this.parts, buf.subarray(from, to)]))
+    this.parts = []
+    this.partBytes = 0
+  }
+
+  /** buf[pos..end) is the beginning, or the next piece, of the next reply. */
+  private keep(buf: Buffer, pos: number, end: number, stable: boolean): void {
+    const x = this.queue.next
+    this.partBytes += end - pos
+    if (x === undefined) {
+      // A push, or rubbish.
+      if (this.partBytes > STREAM_FROM) throw new BadReply('a reply that nobody asked for')
+      return
+    }
+    if (x.streaming) {
+      x.client.emit(buf, pos, end, stable)
+      return
+    }
+    if (x.place === 'abandoned' || (x.swallow > 0 && x.spec.quirk.fromNewest !== true)) return
+    this.parts.push(stable ? buf.subarray(pos, end) : Buffer.from(buf.subarray(pos, end)))
+    if (this.partBytes > MOST_KEPT) throw new BadReply('a reply too big to be kept')
+    const streams = this.partBytes >= STREAM_FROM && x.plain && x.swallow === 0 && mayStream(this.parts[0][0])
+    if (!streams || !x.client.leads(x)) return
+    x.streaming = true
+    for (const part of this.parts) x.client.emit(part, 0, part.length, true)
+    this.parts = []
+  }
+
+  private forgetParts(): void {
+    if (this.partBytes === 0) return
+    this.parts = []
+    this.partBytes = 0
+  }
+}
+
+/** Errors are looked at whole; a push, and what follows attributes, need not be this request's reply. */
+function mayStream(firstByte: number): boolean {
+  return firstByte !== ERROR && firstByte !== PUSH && firstByte !== ATTRIBUTE
+}
