@@ -9,7 +9,9 @@ import { EXIT, Failure, type Terminal, UsageError } from './terminal.ts'
 const PATIENCE = 5000
 
 /** `keyward audit --upstream URL`: what a move of this Redis' clients to a tenant would mean for their commands. */
-export async function audit(text: string, terminal: Terminal): Promise<number> {
+export async function audit(flag: string | undefined, terminal: Terminal): Promise<number> {
+  const text = flag ?? terminal.env.KEYWARD_UPSTREAM
+  if (text === undefined) throw new UsageError('which Redis? give --upstream redis://host:port, or KEYWARD_UPSTREAM')
   const url = readUpstreamUrl(text)
   if (!('value' in url)) throw new UsageError(`--upstream: ${url.message}; ${url.cure}`)
   const used = parseCommandStats(await readCommandStats(url.value))

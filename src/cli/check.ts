@@ -1,12 +1,19 @@
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
+import { ConfigError } from '../config/problem.ts'
 import { EXIT, type Terminal } from './terminal.ts'
 
-/** `keyward check FILE`. Throws ConfigError with everything that is wrong. */
+/** `keyward check FILE`. What is wrong is this command's result, so it goes to standard output. */
 export function check(file: string, terminal: Terminal): number {
-  const config = loadConfig(file, terminal.env)
-  terminal.out(`ok: ${summary(config)}\n`)
-  return EXIT.OK
+  try {
+    const config = loadConfig(file, terminal.env)
+    terminal.out(`ok: ${summary(config)}\n`)
+    return EXIT.OK
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    terminal.out(`${error.message}\n`)
+    return EXIT.USAGE
+  }
 }
 
 /** What a configuration has, in one line. */

@@ -15,7 +15,7 @@ export interface ExplainOptions {
 /** `keyward explain COMMAND ARG…`. Needs no upstream; without a configuration it takes a tenant with default settings. */
 export function explain(words: readonly string[], options: ExplainOptions, terminal: Terminal): number {
   const file = options.config ?? (terminal.env.KEYWARD_CONFIG || undefined)
-  const config = file === undefined ? imagined(options.tenant) : loadConfig(file, terminal.env)
+  const config = file === undefined ? imagined(options.tenant, terminal.env) : loadConfig(file, terminal.env)
   const tenant = chosen(config, options.tenant)
   if (file !== undefined && !tenant.users.has(options.user)) {
     throw new UsageError(
@@ -34,9 +34,11 @@ export function explain(words: readonly string[], options: ExplainOptions, termi
   return EXIT.OK
 }
 
-/** A configuration with one tenant; nothing of its upstream is used. */
-function imagined(tenant = 'tenant'): Config {
-  return configFromFlags({ tenant, listen: '127.0.0.1:6380', upstream: 'redis://127.0.0.1:6379' }, {})
+/** The one tenant of a sidecar without a file, as far as flags and environment tell; its upstream does not matter. */
+function imagined(tenant: string | undefined, env: NodeJS.ProcessEnv): Config {
+  const { KEYWARD_TENANT, KEYWARD_PREFIX, KEYWARD_DATABASES } = env
+  const known = { KEYWARD_TENANT: KEYWARD_TENANT || 'tenant', KEYWARD_PREFIX, KEYWARD_DATABASES }
+  return configFromFlags({ tenant, listen: '127.0.0.1:6380', upstream: 'redis://127.0.0.1:6379' }, known)
 }
 
 function chosen(config: Config, name: string | undefined): Tenant {

@@ -4,7 +4,8 @@ import { audit } from './audit.ts'
 import { check } from './check.ts'
 import { explain } from './explain.ts'
 import { health } from './health.ts'
-import { type ServeOptions, serve } from './serve.ts'
+import { serve } from './serve.ts'
+import type { ServeOptions } from './settings.ts'
 import { EXIT, type Terminal, tell } from './terminal.ts'
 
 /** Runs the command line; resolves to the exit code. */
@@ -77,7 +78,7 @@ function build(terminal: Terminal, done: (code: number) => void): Command {
   program
     .command('audit')
     .description('read which commands a Redis in use has served, and tell which of them a tenant could run')
-    .requiredOption('--upstream <url>', 'the Redis to look at')
+    .option('--upstream <url>', 'the Redis to look at (KEYWARD_UPSTREAM, which hides a password from other users)')
     .action(async (options) => done(await audit(options.upstream, terminal)))
 
   program

@@ -215,8 +215,8 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
 
   fail(x: Exchange, code: ErrorCode): void {
     this.requestBytes -= x.charged
-    this.stats.error(code)
     if (this.gone) return
+    this.stats.error(code)
     if (x.streaming) {
       this.cut()
       return

@@ -228,16 +228,9 @@ export class ReplyScanner {
   }
 
   private textComplete(count: number): boolean {
-    switch (this.head) {
-      case INTEGER:
-      case BIG_NUMBER:
-        return this.length > 0
-      case DOUBLE:
-      case BOOLEAN:
-        return count > 0
-      default:
-        return true
-    }
+    const { head } = this
+    if (head === INTEGER || head === BIG_NUMBER) return this.length > 0
+    return count > 0 || (head !== DOUBLE && head !== BOOLEAN)
   }
 
   private readLength(buf: Buffer, start: number, end: number): number {

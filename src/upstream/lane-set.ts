@@ -124,7 +124,8 @@ export class LaneSet implements Via {
     const now = this.host.now()
     for (const x of lost.repeat) {
       x.client.via = this
-      if (this.held.bytes + x.size > this.host.holdMemory) lost.unknown.push(x)
+      // Nobody waits for it any more: dropped.
+      if (x.client.gone || this.held.bytes + x.size > this.host.holdMemory) lost.unknown.push(x)
       else this.held.add(x, now)
     }
     for (const x of lost.unknown) fail(x, x.place === 'sent' ? 'OUTCOMEUNKNOWN' : 'UPSTREAMDOWN')
@@ -181,7 +182,7 @@ export class LaneSet implements Via {
       this.refusals.delete(x)
       const client = x.client
       if (client.gone) {
-        close(x)
+        fail(x, 'UPSTREAMDOWN')
         continue
       }
       // All of one client on one lane; via is still this set for the first of them.

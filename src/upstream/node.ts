@@ -1,5 +1,4 @@
 import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
-import { FLAG } from '../commands/spec.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Turn } from '../lib/turn.ts'
 import { BigKeys } from './big-keys.ts'
@@ -7,10 +6,12 @@ import { Connection, type ConnectionHost, type ConnectionKind } from './connecti
 import { Control } from './control.ts'
 import { dial } from './dial.ts'
 import { close, fail, sortLost } from './failure.ts'
+import { Fence, type FenceHost } from './fence.ts'
 import { type HandshakeNode, LoginHandshake, POWERS, type Power } from './handshake.ts'
 import { type LaneHost, type LaneKey, LaneSet } from './lane-set.ts'
 import type { UpstreamOptions } from './options.ts'
 import { type PinHost, Pins } from './pins.ts'
+import { checkTimeOuts } from './time-outs.ts'
 
 /** What the rest of the process lends to a node. */
 export interface NodeEnv {
@@ -24,19 +25,17 @@ export interface NodeEnv {
   fault(error: unknown): void
 }
 
-/** Abandoned slots that one connection may carry before it is closed. */
-const MOST_ABANDONED = 1000
+/** Milliseconds between two looks at what takes too long. */
 const TICK = 100
 
 /** One Redis server: its lanes, its pins, what is known of it, and the clockwork that gives up on what takes too long. */
-export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
+export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, FenceHost {
   readonly options: UpstreamOptions
   readonly turn: Turn
   readonly clock: Clock
   readonly pins: PinHost['pins']
   readonly pinPool: Pins
   readonly bigKeys = new BigKeys()
-  readonly lostIds = new Set<number>()
   runId = ''
   /** Fields of the newest INFO; empty before the first connection. */
   info: ReadonlyMap<string, string> = new Map()
@@ -52,6 +51,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
   private readonly opened = new Map<Connection, { readonly set: LaneSet | undefined; readonly since: number }>()
   private readonly missed = new Set<Power>()
   private readonly control = new Control()
+  private readonly fence = new Fence(this, this.control)
   private timer: NodeJS.Timeout | undefined
   private stopped = false
   private retiring = false
@@ -100,7 +100,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
     return this.options.hold.time
   }
   get open(): boolean {
-    return this.lostIds.size === 0 && !this.stopped
+    return this.fence.open && !this.stopped
   }
 
   now(): number {
@@ -204,9 +204,30 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
     )
   }
 
+  get lostIds(): ReadonlySet<number> {
+    return this.fence.lostIds
+  }
+
   buried(ids: readonly number[]): void {
-    for (const id of ids) this.lostIds.delete(id)
-    if (this.lostIds.size === 0) setImmediate(() => this.stopped || this.release())
+    this.fence.lower(ids)
+  }
+
+  // What the fence asks.
+
+  get requestTime(): number {
+    return this.options.timeouts.request
+  }
+
+  witness(): Connection | undefined {
+    return [...this.opened.keys()].find((one) => one.ready && !one.retired && one.kind === 'lane')
+  }
+
+  killRefused(error: string): void {
+    this.missing('client kill', error)
+  }
+
+  lifted(): void {
+    setImmediate(() => this.stopped || this.release())
   }
 
   // What connections report.
@@ -241,7 +262,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
     this.opened.delete(connection)
     this.lastWhy = why
     const wasReady = connection.wasReady
-    if (wasReady && !this.stopped) this.fence(connection, left)
+    if (wasReady && !this.stopped) this.fence.raise(connection, left)
     if (opened?.set !== undefined) {
       opened.set.closed(connection, left, wasReady)
       if (wasReady && !connection.retired) this.reconnects++
@@ -255,31 +276,6 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
     const holder = connection.holder
     this.pinPool.closed(connection, wasReady)
     this.pinLost(holder, left)
-  }
-
-  /** Nothing new goes out until the server has confirmed that nothing of the lost connection will be executed any more. */
-  private fence(connection: Connection, left: Exchange | undefined): void {
-    let atStake = false
-    for (let x = left; x !== undefined; x = x.next) {
-      if (x.place !== 'scheduled' && !x.client.gone && (x.spec.flags & FLAG.READONLY) === 0) atStake = true
-    }
-    if (!atStake || connection.id === 0) return
-    this.lostIds.add(connection.id)
-    const witness = [...this.opened.keys()].find((one) => one.ready && !one.retired && one.kind === 'lane')
-    // No other connection to the same process: the next handshake compares run_id and kills.
-    if (witness === undefined) return
-    this.control.ask(
-      witness,
-      ['CLIENT', 'KILL', 'ID', String(connection.id)],
-      this.clock.now,
-      this.options.timeouts.request,
-      (reply) => {
-        if (reply === undefined) return
-        if (reply.startsWith('-') && !reply.startsWith('-ERR No such client'))
-          this.missing('client kill', reply.slice(1))
-        this.buried([connection.id])
-      },
-    )
   }
 
   private pinLost(holder: ExchangeClient | undefined, left: Exchange | undefined): void {
@@ -322,6 +318,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
       this.stop()
       return
     }
+    this.fence.kill()
     for (const set of this.allSets()) set.expire(now)
     this.pinPool.expire(now)
     if (this.downSince !== undefined && now - this.saidDownAt > 60_000) {
@@ -331,29 +328,14 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost {
   }
 
   private inspect(connection: Connection, now: number): void {
-    const { head } = connection.queue
     const { request } = this.options.timeouts
-    if (head === undefined) {
-      if (connection.retired) connection.close('retired')
+    if (connection.queue.head !== undefined) {
+      checkTimeOuts(connection, now, request)
+    } else if (connection.retired) {
+      connection.close('retired')
+    } else if (connection.holder === undefined && now - connection.lastBytesAt > this.options.keepAlive) {
       // Not on a pin that is lent: inside MULTI the PING would be queued.
-      else if (connection.holder === undefined && now - connection.lastBytesAt > this.options.keepAlive) {
-        this.control.ask(connection, ['PING'], now, request, () => undefined)
-      }
-      return
-    }
-    for (let x: Exchange | undefined = head; x !== undefined; x = x.next) {
-      if (x.place === 'scheduled') break
-      if (x.place !== 'sent' || x.patience === 0) continue
-      if (now - x.since <= x.patience) break
-      if (connection.begun(x)) continue
-      const readonly = (x.spec.flags & FLAG.READONLY) !== 0
-      connection.queue.abandon(x)
-      x.client.fail(x, readonly ? 'UPSTREAMTIMEOUT' : 'OUTCOMEUNKNOWN')
-    }
-    if (connection.queue.abandoned > MOST_ABANDONED) connection.close('too many requests timed out')
-    else if (head.place !== 'scheduled' && head.patience > 0) {
-      const quiet = now - Math.max(connection.lastBytesAt, head.since)
-      if (quiet > Math.max(3 * request, head.patience)) connection.close('silent for three time-outs')
+      this.control.ask(connection, ['PING'], now, request, () => undefined)
     }
   }
 

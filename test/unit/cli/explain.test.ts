@@ -42,6 +42,11 @@ describe('without a configuration', () => {
     })
   })
 
+  it('the tenant of the environment', async () => {
+    const env = { KEYWARD_TENANT: 'env', KEYWARD_PREFIX: 'e/', KEYWARD_DATABASES: '2' }
+    expect((await keyward(['explain', 'GET', 'k'], env)).out).toContain('GET e/0:k')
+  })
+
   it('a tenant of any name', async () => {
     expect((await explain('--tenant', 'acme', 'get', 'k')).sent).toBe('get acme:k')
   })

@@ -35,7 +35,7 @@ describe('wrong use is exit 2, told on standard error', () => {
     ['a flag without its value', ['serve', '--listen'], /argument missing/],
     ['check without a file', ['check'], /missing required argument 'file'/],
     ['explain without a command', ['explain'], /missing required argument 'command'/],
-    ['audit without an upstream', ['audit'], /required option '--upstream <url>' not specified/],
+    ['audit without an upstream', ['audit'], /which Redis\? give --upstream/],
     ['audit of something else', ['audit', '--upstream', 'localhost:6379'], /write redis:\/\/localhost:6379/],
     ['health of something else', ['health', '--admin', 'nowhere'], /write the port too/],
     ['serve with two files', ['serve', 'a.yaml', '-c', 'b.yaml'], /two configuration files/],
@@ -68,7 +68,7 @@ describe('check', () => {
   it('tells all problems of a bad one, with line, column and cure', async () => {
     const file = `${fixtures}/bad/everything.yaml`
     const { code, out, err } = await keyward(['check', file])
-    expect([code, out]).toEqual([2, ''])
+    expect([code, err]).toEqual([2, ''])
     for (const [place, cure] of [
       ['2:9: memory: "64mb" is not a size', 'write 64MiB'],
       [`10:15: upstreams.main.password: \${REDIS_PASSWORD} is not expanded`, 'write password: {env: REDIS_PASSWORD}'],
@@ -77,15 +77,15 @@ describe('check', () => {
       ['17:27: tenants.acme.users.default.password: is empty', 'give it a value'],
       ['19:1: a tab in the indentation', 'indent with spaces'],
     ]) {
-      expect(err).toContain(`${file}:${place}`)
-      expect(err).toContain(`\n    ${cure}`)
+      expect(out).toContain(`${file}:${place}`)
+      expect(out).toContain(`\n    ${cure}`)
     }
   })
 
   it('a file that is not there', async () => {
     expect(await keyward(['check', '/nowhere.yaml'])).toMatchObject({
       code: 2,
-      err: '/nowhere.yaml: cannot be read: ENOENT\n    check the path and its permissions\n',
+      out: '/nowhere.yaml: cannot be read: ENOENT\n    check the path and its permissions\n',
     })
   })
 })

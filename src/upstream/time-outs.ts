@@ -1,0 +1,32 @@
+import type { Exchange } from '../commands/exchange.ts'
+import { FLAG } from '../commands/spec.ts'
+import type { Connection } from './connection.ts'
+
+/** Abandoned slots that one connection may carry before it is closed. */
+const MOST_ABANDONED = 1000
+
+/**
+ * Answers requests on `connection` whose reply has not begun in time, one by one: the connection, which others
+ * share, stays, and their slots wait on as abandoned. It is closed when too many do, or when it has been silent for three
+ * time-outs. `now`: clock time; `request`: milliseconds.
+ */
+export function checkTimeOuts(connection: Connection, now: number, request: number): void {
+  const { queue } = connection
+  const head = queue.head
+  if (head === undefined) return
+  for (let x: Exchange | undefined = head; x !== undefined; x = x.next) {
+    if (x.place === 'scheduled') break
+    if (x.place !== 'sent' || x.patience === 0) continue
+    // Those behind it were sent later.
+    if (now - x.since <= x.patience) break
+    if (connection.begun(x)) continue
+    queue.abandon(x)
+    x.client.fail(x, (x.spec.flags & FLAG.READONLY) !== 0 ? 'UPSTREAMTIMEOUT' : 'OUTCOMEUNKNOWN')
+  }
+  if (queue.abandoned > MOST_ABANDONED) {
+    connection.close('too many requests timed out')
+  } else if (head.place !== 'scheduled' && head.patience > 0) {
+    const quiet = now - Math.max(connection.lastBytesAt, head.since)
+    if (quiet > Math.max(3 * request, head.patience)) connection.close('silent for three time-outs')
+  }
+}
