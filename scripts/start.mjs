@@ -3,6 +3,7 @@
  * Installs, builds and fetches what is missing first. Ctrl-C or SIGTERM ends all of it.
  */
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -23,11 +24,11 @@ let ending = false
 
 process.on('SIGINT', () => end(0))
 process.on('SIGTERM', () => end(0))
-// npm ends on a signal that only it got, and leaves us behind without a word.
+// npm that is killed leaves us behind without a word.
 if (process.env.npm_lifecycle_event === 'start') {
-  const npm = process.ppid
+  const before = ancestors()
   setInterval(() => {
-    if (process.ppid !== npm && !ending) void end(0)
+    if (ancestors() !== before && !ending) void end(0)
   }, 200).unref()
 }
 try {
@@ -37,6 +38,17 @@ try {
     console.error(`error: ${error.message}`)
     await end(1)
   }
+}
+
+/** Who waits for us: npm, or the shell that npm put between, with npm behind it. */
+function ancestors() {
+  try {
+    const [, command, parent] = /\((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${process.ppid}/stat`, 'latin1'))
+    if (command === 'sh') return `${process.ppid} ${parent}`
+  } catch {
+    // Not Linux: the parent alone has to do.
+  }
+  return `${process.ppid}`
 }
 
 async function start() {

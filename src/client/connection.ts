@@ -235,12 +235,12 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
 
   say(bytes: Buffer): void {
     if (this.replies.empty) this.replies.add(bytes)
-    else this.replies.open(this.dispatcher.answered(this, bytes))
+    else this.replies.open(this.dispatcher.answers.slot(this, bytes))
     this.wake()
   }
 
   answerMember(spec: CommandSpec, args: StoredArgs): Buffer {
-    return this.dispatcher.answerMember(this, spec, args)
+    return this.dispatcher.answers.member(this, spec, args)
   }
 
   private wake(): void {

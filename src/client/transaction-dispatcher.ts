@@ -1,48 +1,13 @@
-import type { ArgView } from '../commands/arg-view.ts'
-import type { Exchange, Way } from '../commands/exchange.ts'
-import { unknownCommand } from '../commands/refusal.ts'
+import type { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { ERROR_BYTES } from '../errors.ts'
 import { databaseCount, keyPrefix } from '../session/tenant.ts'
 import type { Node } from '../upstream/node.ts'
+import type { Answers } from './answers.ts'
 import type { DispatchClient } from './dispatch-client.ts'
+import type { Incoming } from './incoming.ts'
+import type { Outgoing } from './outgoing.ts'
 import { Abort, StoredArgs, Transaction } from './transaction.ts'
-
-/** What it needs of the dispatcher, which does the same for all other requests. */
-export interface DispatchTools {
-  readonly view: ArgView
-  exchange(client: DispatchClient, spec: CommandSpec): Exchange
-  rewrite(
-    client: DispatchClient,
-    x: Exchange,
-    way: Way,
-    prefix: Buffer,
-    buf: Buffer,
-    start: number,
-    end: number,
-    argc: number,
-    args: Int32Array,
-  ): void
-  replace(client: DispatchClient, x: Exchange, bytes: Buffer): void
-  forward(client: DispatchClient, x: Exchange, view: ArgView): void
-  /** A request between WATCH and MULTI: as always, but what goes upstream goes on the pin that watches. */
-  watched(
-    client: DispatchClient,
-    spec: CommandSpec,
-    buf: Buffer,
-    start: number,
-    end: number,
-    argc: number,
-    args: Int32Array,
-  ): void
-  /** QUIT and RESET inside MULTI: the transaction is dropped with its connection, then they act. */
-  leaveTransaction(client: DispatchClient, spec: CommandSpec, buf: Buffer, start: number, end: number): void
-  refuse(client: DispatchClient, text: string): void
-  /** An error that does not abort an open transaction. */
-  refuseOnly(client: DispatchClient, text: string): void
-  say(client: DispatchClient, bytes: Buffer): void
-  noteRefusal(client: DispatchClient, spec: CommandSpec, reason: string): void
-}
 
 /**
  * MULTI, EXEC, DISCARD, WATCH, UNWATCH, and every request between them. From WATCH or MULTI on, all that goes upstream
@@ -50,79 +15,75 @@ export interface DispatchTools {
  * array has Redis' own shape. https://redis.io/docs/latest/develop/using-commands/transactions/
  */
 export class TransactionDispatcher {
-  private readonly dispatcher: DispatchTools
+  private readonly outgoing: Outgoing
+  private readonly answers: Answers
 
-  constructor(dispatcher: DispatchTools) {
-    this.dispatcher = dispatcher
+  constructor(outgoing: Outgoing, answers: Answers) {
+    this.outgoing = outgoing
+    this.answers = answers
   }
 
-  request(
-    client: DispatchClient,
-    spec: CommandSpec,
-    buf: Buffer,
-    start: number,
-    end: number,
-    argc: number,
-    args: Int32Array,
-  ): void {
+  /** False: the request is to be handled as outside a transaction (behind WATCH, what goes upstream goes on its pin). */
+  take(client: DispatchClient, spec: CommandSpec, request: Incoming): boolean {
     const tx = (client.transaction ??= new Transaction())
     switch (spec.name) {
       case 'multi':
-        if (tx.multi) this.dispatcher.refuseOnly(client, 'ERR MULTI calls can not be nested')
-        else {
-          tx.begin()
-          this.control(client, tx, spec, MULTI, OK)
-        }
-        return
+        this.multi(client, tx, spec)
+        return true
       case 'exec':
         if (tx.multi) this.exec(client, tx, spec)
-        else this.dispatcher.refuseOnly(client, 'ERR EXEC without MULTI')
-        return
+        else this.answers.complain(client, 'ERR EXEC without MULTI')
+        return true
       case 'discard':
-        if (tx.multi) {
-          this.control(client, tx, spec, DISCARD, OK)
-          tx.end()
-        } else this.dispatcher.refuseOnly(client, 'ERR DISCARD without MULTI')
-        return
+        if (tx.multi) this.end(client, tx, spec, DISCARD)
+        else this.answers.complain(client, 'ERR DISCARD without MULTI')
+        return true
       case 'watch':
-        if (tx.multi) this.dispatcher.refuseOnly(client, 'ERR WATCH inside MULTI is not allowed')
-        else if (tx.lost) this.dispatcher.say(client, OK)
-        else {
-          tx.watching = true
-          const x = this.exchange(client, spec)
-          this.dispatcher.rewrite(client, x, 'transaction', client.session.prefix, buf, start, end, argc, args)
-          client.router.send(x, client.node as Node)
-        }
-        return
+        this.watch(client, tx, spec, request)
+        return true
       case 'unwatch':
         if (tx.multi) break
-        if (tx.watching) {
-          this.control(client, tx, spec, UNWATCH, OK)
-          tx.end()
-        } else this.dispatcher.say(client, OK)
-        return
+        if (tx.watching) this.end(client, tx, spec, UNWATCH)
+        else this.answers.say(client, OK)
+        return true
     }
-    if (tx.multi) this.member(client, tx, spec, buf, start, end, argc, args)
-    else this.dispatcher.watched(client, spec, buf, start, end, argc, args)
+    if (!tx.multi) return false
+    if (AT_ONCE.has(spec.name)) {
+      tx.end()
+      return false
+    }
+    this.member(client, tx, spec, request)
+    return true
   }
 
-  /** MULTI and the like: no arguments, always on the pin; answered here when the pin is lost. */
-  private control(client: DispatchClient, tx: Transaction, spec: CommandSpec, bytes: Buffer, whenLost: Buffer): void {
-    if (tx.lost) {
-      this.dispatcher.say(client, whenLost)
+  private multi(client: DispatchClient, tx: Transaction, spec: CommandSpec): void {
+    if (tx.multi) {
+      this.answers.complain(client, 'ERR MULTI calls can not be nested')
       return
     }
-    const x = this.exchange(client, spec)
-    this.dispatcher.replace(client, x, bytes)
+    tx.begin()
+    this.control(client, tx, spec, MULTI)
+  }
+
+  private watch(client: DispatchClient, tx: Transaction, spec: CommandSpec, request: Incoming): void {
+    if (tx.multi) {
+      this.answers.complain(client, 'ERR WATCH inside MULTI is not allowed')
+      return
+    }
+    tx.watching = true
+    if (tx.lost) {
+      this.answers.say(client, OK)
+      return
+    }
+    const x = this.open(client, spec)
+    this.outgoing.rewrite(client, x, 'transaction', request)
     client.router.send(x, client.node as Node)
   }
 
-  private exchange(client: DispatchClient, spec: CommandSpec): Exchange {
-    const x = this.dispatcher.exchange(client, spec)
-    x.inTransaction = true
-    x.plain = false
-    x.way = 'transaction'
-    return x
+  /** DISCARD and UNWATCH. */
+  private end(client: DispatchClient, tx: Transaction, spec: CommandSpec, bytes: Buffer): void {
+    this.control(client, tx, spec, bytes)
+    tx.end()
   }
 
   private exec(client: DispatchClient, tx: Transaction, spec: CommandSpec): void {
@@ -130,85 +91,85 @@ export class TransactionDispatcher {
     const members = tx.end()
     if (lost) {
       client.stats.error('EXECABORT')
-      this.dispatcher.say(client, ERROR_BYTES.EXECABORT)
+      this.answers.say(client, ERROR_BYTES.EXECABORT)
       return
     }
-    const x = this.exchange(client, spec)
-    x.note = dirty ? new Abort(ERROR_BYTES.EXECABORT) : members
-    this.dispatcher.replace(client, x, dirty ? DISCARD : EXEC)
-    client.router.send(x, client.node as Node)
+    if (dirty) this.discard(client, spec, ERROR_BYTES.EXECABORT)
+    else this.send(client, spec, EXEC, members)
     // What SELECT or CLIENT SETNAME did is known when EXEC has run.
     if (answersOwn && !dirty && !client.quiet) client.stall()
   }
 
-  /** EXEC that was itself refused: Redis drops the transaction, and `error` says why. */
+  /** EXEC that was itself refused: the transaction is dropped, and `error` says why. */
   abort(client: DispatchClient, spec: CommandSpec, error: string): void {
-    const text = Buffer.from(`-${error}\r\n`)
+    const line = Buffer.from(`-${error}\r\n`)
     const tx = client.transaction
-    if (tx === undefined || !tx.multi || tx.lost) {
-      tx?.end()
-      this.dispatcher.say(client, text)
-      return
-    }
-    tx.end()
-    const x = this.exchange(client, spec)
-    x.note = new Abort(text)
-    this.dispatcher.replace(client, x, DISCARD)
+    const open = tx?.multi === true && !tx.lost
+    tx?.end()
+    if (open) this.discard(client, spec, line)
+    else this.answers.say(client, line)
+  }
+
+  /** DISCARD upstream, `error` to the client. */
+  private discard(client: DispatchClient, spec: CommandSpec, error: Buffer): void {
+    this.send(client, spec, DISCARD, new Abort(error))
+  }
+
+  /** MULTI and the like: no arguments, on the pin; answered here when the pin is lost. */
+  private control(client: DispatchClient, tx: Transaction, spec: CommandSpec, bytes: Buffer): void {
+    if (tx.lost) this.answers.say(client, OK)
+    else this.send(client, spec, bytes, undefined)
+  }
+
+  private send(client: DispatchClient, spec: CommandSpec, bytes: Buffer, note: unknown): void {
+    const x = this.open(client, spec)
+    x.note = note
+    this.outgoing.replace(client, x, bytes)
     client.router.send(x, client.node as Node)
   }
 
-  private member(
-    client: DispatchClient,
-    tx: Transaction,
-    spec: CommandSpec,
-    buf: Buffer,
-    start: number,
-    end: number,
-    argc: number,
-    args: Int32Array,
-  ): void {
-    const { dispatcher } = this
-    const view = dispatcher.view.set(buf, argc, args)
+  private open(client: DispatchClient, spec: CommandSpec): Exchange {
+    const x = this.outgoing.open(client, spec)
+    x.inTransaction = true
+    x.plain = false
+    x.way = 'transaction'
+    return x
+  }
+
+  private member(client: DispatchClient, tx: Transaction, spec: CommandSpec, request: Incoming): void {
+    const { answers, outgoing } = this
     const { session } = client
-    const tenant = session.tenant
-    if (AT_ONCE.has(spec.name)) {
-      dispatcher.leaveTransaction(client, spec, buf, start, end)
-      return
-    }
+    const { tenant } = session
     if (NOT_INSIDE.has(spec.name)) {
-      dispatcher.refuse(client, 'ERR Command not allowed inside a transaction')
+      answers.refuse(client, 'ERR Command not allowed inside a transaction')
       return
     }
-    const reason = session.prefix.length > 0 ? spec.quirk.refuses?.(view) : undefined
+    const reason = session.prefix.length > 0 ? spec.quirk.refuses?.(request.view()) : undefined
     if (reason !== undefined) {
-      dispatcher.noteRefusal(client, spec, reason)
-      dispatcher.refuse(client, unknownCommand(view))
+      answers.notOpen(client, spec, reason, request)
       return
     }
     if (tx.lost || tenant === undefined) {
-      dispatcher.say(client, QUEUED)
+      answers.say(client, QUEUED)
       return
     }
-    const prefix = tx.db === undefined ? session.prefix : keyPrefix(tenant, tx.db)
-    const x = this.exchange(client, spec)
+    const x = this.open(client, spec)
     x.plain = !x.mute
-    x.prefix = prefix
+    if (tx.db !== undefined) x.prefix = keyPrefix(tenant, tx.db)
     if (spec.route === 'local') {
-      const stored = new StoredArgs(buf, start, end, argc, args)
-      tx.queue({ kind: 'local', spec, args: stored })
+      const { buf, start, end, argc, args } = request
+      tx.queue({ kind: 'local', spec, args: new StoredArgs(buf, start, end, argc, args) })
       if (spec.name === 'select') {
-        const db = view.integer(1)
+        const db = request.view().integer(1)
         if (db !== undefined && db >= 0 && db < databaseCount(tenant)) tx.db = db
       }
-      dispatcher.replace(client, x, PING)
+      outgoing.replace(client, x, PING)
     } else {
-      tx.queue(
-        (spec.quirk.reply === undefined && spec.quirk.errorKey === undefined) || prefix.length === 0
-          ? undefined
-          : { kind: 'strip', spec, prefix },
-      )
-      if (spec.quirk.forward !== undefined) dispatcher.forward(client, x, view)
-      else dispatcher.rewrite(client, x, 'transaction', prefix, buf, start, end, argc, args)
+      const { reply, errorKey, forward } = spec.quirk
+      const revised = x.prefix.length > 0 && (reply !== undefined || errorKey !== undefined)
+      tx.queue(revised ? { kind: 'strip', spec, prefix: x.prefix } : undefined)
+      if (forward !== undefined) outgoing.forward(client, x, request)
+      else outgoing.rewrite(client, x, 'transaction', request)
     }
     client.router.send(x, client.node as Node)
   }

@@ -124,8 +124,10 @@ export class LaneSet implements Via {
     const now = this.host.now()
     for (const x of lost.repeat) {
       x.client.via = this
+      // A reply that breaks its connection every time would otherwise break one after the other.
+      const late = x.heldAt !== 0 && now - x.heldAt >= this.host.holdTime
       // Nobody waits for it any more: dropped.
-      if (x.client.gone || this.held.bytes + x.size > this.host.holdMemory) lost.unknown.push(x)
+      if (x.client.gone || late || this.held.bytes + x.size > this.host.holdMemory) lost.unknown.push(x)
       else this.held.add(x, now)
     }
     for (const x of lost.unknown) fail(x, x.place === 'sent' ? 'OUTCOMEUNKNOWN' : 'UPSTREAMDOWN')
@@ -175,6 +177,8 @@ export class LaneSet implements Via {
 
   /** Sends what is held, as far as a lane is ready. */
   release(): void {
+    // What was put back must not overtake what was sent behind it and may yet be executed.
+    if (this.refusals.size > 0 && this.connections.some((lane) => lane.retired && lane.queue.length > 0)) return
     while (this.held.count > 0 && this.host.open) {
       const lane = this.pick()
       if (lane === undefined) return

@@ -319,7 +319,10 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
       return
     }
     this.fence.kill()
-    for (const set of this.allSets()) set.expire(now)
+    for (const set of this.allSets()) {
+      set.expire(now)
+      if (set.held.count > 0) set.release()
+    }
     this.pinPool.expire(now)
     if (this.downSince !== undefined && now - this.saidDownAt > 60_000) {
       this.saidDownAt = now

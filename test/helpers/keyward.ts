@@ -29,13 +29,11 @@ export interface Keyward {
 }
 
 export interface LogLine {
+  /** pino's: 30 info, 40 warn, 50 error. */
   readonly level: number
   readonly msg: string
   readonly [field: string]: unknown
 }
-
-/** pino's number for `warn`: lines from here up are worth a test's attention. */
-export const WARN = 40
 
 /**
  * A configuration for tests: one upstream `main`, one listener on a free port, and two tenants `acme` and `beta` whose

@@ -1,31 +1,45 @@
 import type { Socket } from 'node:net'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
 import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
 import { request } from '../helpers/raw-client.ts'
 import { type Script, ScriptedServer } from '../helpers/scripted-server.ts'
 
 /** A broken, slow or lying upstream never crashes Keyward, and once it is honest again it is used again. */
-let server: ScriptedServer
-let keyward: Keyward
+interface Stage {
+  readonly server: ScriptedServer
+  readonly keyward: Keyward
+}
 
-beforeAll(async () => {
-  server = await ScriptedServer.start()
-  keyward = await startKeyward(configFor(server, {}, { timeouts: { request: '700ms', connect: '700ms' }, hold: { time: '4s' } }))
-})
-
-afterAll(async () => {
-  keyward?.stop()
-  await server?.stop()
-})
+/** Each test has its own pair, so that they can run side by side: most of their time is waiting. */
+async function onStage(play: (stage: Stage) => Promise<void>): Promise<void> {
+  const server = await ScriptedServer.start()
+  const keyward = await startKeyward(
+    configFor(server, {}, { timeouts: { request: '600ms', connect: '600ms' }, hold: { time: '900ms' } }),
+  )
+  try {
+    await play({ server, keyward })
+    await recovers({ server, keyward })
+    expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
+    expect(await eventually(() => places(keyward).sent + places(keyward).abandoned + places(keyward).held === 0)).toBe(
+      true,
+    )
+    expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  } finally {
+    keyward.stop()
+    await server.stop()
+  }
+}
 
 const lie = (bytes: string): Script => {
   return ([name]) => (/^(AUTH|HELLO|CLIENT|INFO|PING)$/i.test(name) ? undefined : bytes)
 }
 
 /** After any lie: an honest answer reaches the client, on the same connection or on a new one. */
-async function recovers(): Promise<void> {
+async function recovers({ server, keyward }: Stage): Promise<void> {
   server.script = () => undefined
+  // What it swallowed it will not answer any more: only new connections are in step with it.
+  server.dropAll()
   const works = await eventually(async () => {
     const client = await keyward.connect({ password: 'acme' })
     try {
@@ -36,13 +50,6 @@ async function recovers(): Promise<void> {
   })
   expect(works).toBe(true)
 }
-
-afterEach(async () => {
-  server.script = () => undefined
-  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-  expect(await eventually(() => places(keyward).sent + places(keyward).abandoned + places(keyward).held === 0)).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
-})
 
 const REQUESTS = [
   ['GET', 'a'],
@@ -88,76 +95,91 @@ const LIES: readonly (readonly [string, string])[] = [
   ['half a reply', '$10\r\nhalf'],
 ]
 
-test.each(LIES)('%s', { timeout: 60_000 }, async (_, bytes) => {
-  for (const protocol of [2, 3]) {
-    for (const words of REQUESTS) {
-      server.script = lie(bytes)
+test.concurrent.each(LIES)('%s', { timeout: 120_000 }, (_, bytes) =>
+  onStage(async ({ server, keyward }) => {
+    server.script = lie(bytes)
+    const ask = async (protocol: number, words: readonly string[]) => {
       const client = await keyward.connect({ password: 'acme' })
       if (protocol === 3) await client.command('HELLO', 3)
       client.send(request(...words))
       // A reply of any kind or a closed connection, and soon.
-      const outcome = await Promise.race([client.reply().then(String), client.closed().then(() => 'closed')])
+      const outcome = await client.reply().then(String, async (error) => (await client.closed(), String(error)))
       expect(outcome).not.toContain('beta:')
       client.destroy()
     }
-  }
-  await recovers()
-})
+    await Promise.all([2, 3].flatMap((protocol) => REQUESTS.map((words) => ask(protocol, words))))
+  }),
+)
 
-test('every place at which a reply can be cut', { timeout: 120_000 }, async () => {
-  const reply = '*2\r\n$6\r\nacme:q\r\n$5\r\nhello\r\n'
-  for (let length = 0; length <= reply.length; length++) {
-    server.script = ([name]) => {
-      if (!/^(LMPOP|GET)$/i.test(name)) return undefined
-      return (socket: Socket) => socket.end(reply.slice(0, length), 'latin1')
+test.concurrent('every place at which a reply can be cut', { timeout: 120_000 }, () =>
+  onStage(async ({ server, keyward }) => {
+    const reply = '*2\r\n$6\r\nacme:q\r\n$5\r\nhello\r\n'
+    for (let length = 0; length <= reply.length; length++) {
+      server.script = ([name]) => {
+        if (!/^(LMPOP|GET)$/i.test(name)) return undefined
+        return (socket: Socket) => socket.end(reply.slice(0, length), 'latin1')
+      }
+      const client = await keyward.connect({ password: 'acme' })
+      client.send(Buffer.concat([request('LMPOP', 1, 'q', 'LEFT'), request('PING')]))
+      const replies = (await client.replies(2)).map(String)
+      expect(replies[0]).toMatch(length < reply.length ? /^-(OUTCOMEUNKNOWN|UPSTREAMDOWN)/ : /^\*2\r\n\$1\r\nq\r\n/)
+      expect(replies[1]).toBe('+PONG\r\n')
+      client.destroy()
     }
-    const client = await keyward.connect({ password: 'acme' })
-    client.send(Buffer.concat([request('LMPOP', 1, 'q', 'LEFT'), request('PING')]))
-    const replies = (await client.replies(2)).map(String)
-    expect(replies[0]).toMatch(length < reply.length ? /^-(OUTCOMEUNKNOWN|UPSTREAMDOWN)/ : /^\*2\r\n\$1\r\nq\r\n/)
-    expect(replies[1]).toBe('+PONG\r\n')
-    client.destroy()
-  }
-  await recovers()
-})
+  }),
+)
 
-test('a server that is wrong from the first byte of the handshake on', { timeout: 60_000 }, async () => {
-  for (const bytes of ['nonsense\r\n', '$999999999999\r\n', '-ERR go away\r\n', '*1\r\n'.repeat(1000), '>1\r\n+x\r\n'.repeat(50), '', '$-1\r\n', ':1\r\n']) {
-    server.script = () => bytes
-    // Its open connections are good; take them away, so that new ones meet the lie.
+test.concurrent('a server that is wrong from the first byte of the handshake on', { timeout: 120_000 }, () =>
+  onStage(async ({ server, keyward }) => {
+    for (const bytes of [
+      'nonsense\r\n',
+      '$999999999999\r\n',
+      '-ERR go away\r\n',
+      '*1\r\n'.repeat(1000),
+      '>1\r\n+x\r\n'.repeat(50),
+      '',
+      '$-1\r\n',
+      ':1\r\n',
+    ]) {
+      server.script = () => bytes
+      // Its open connections are good; take them away, so that new ones meet the lie.
+      server.dropAll()
+      await new Promise((resolve) => setTimeout(resolve, 150))
+      const client = await keyward.connect({ password: 'acme' })
+      expect(await client.command('PING')).toBe('+PONG\r\n')
+      client.destroy()
+      await recovers({ server, keyward })
+    }
+  }),
+)
+
+test.concurrent('a server that accepts and says nothing', { timeout: 120_000 }, () =>
+  onStage(async ({ server, keyward }) => {
+    server.script = () => () => {}
     server.dropAll()
-    await new Promise((resolve) => setTimeout(resolve, 150))
     const client = await keyward.connect({ password: 'acme' })
-    expect(await client.command('PING')).toBe('+PONG\r\n')
+    expect(await client.command('SET', 'a', 1)).toMatch(/^-UPSTREAMDOWN not sent/)
     client.destroy()
-    await recovers()
-  }
-})
+  }),
+)
 
-test('a server that accepts and says nothing', { timeout: 60_000 }, async () => {
-  server.script = () => () => {}
-  server.dropAll()
-  const client = await keyward.connect({ password: 'acme' })
-  expect(await client.command('SET', 'a', 1)).toMatch(/^-UPSTREAMDOWN not sent/)
-  client.destroy()
-  await recovers()
-})
-
-test('a reply to a client that is gone goes to nobody else', async () => {
-  const late: (() => void)[] = []
-  server.script = ([name, key]) => {
-    if (name.toUpperCase() !== 'GET') return undefined
-    return (socket: Socket) => void late.push(() => socket.write(`$${key.length}\r\n${key}\r\n`))
-  }
-  const gone = await keyward.connect({ password: 'acme' })
-  gone.send(request('GET', 'first'))
-  expect(await eventually(() => late.length === 1)).toBe(true)
-  gone.reset()
-  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-  const client = await keyward.connect({ password: 'acme' })
-  client.send(request('GET', 'second'))
-  expect(await eventually(() => late.length === 2)).toBe(true)
-  for (const send of late) send()
-  expect(String(await client.reply())).toBe('$11\r\nacme:second\r\n')
-  client.destroy()
-})
+test.concurrent('a reply to a client that is gone goes to nobody else', { timeout: 120_000 }, () =>
+  onStage(async ({ server, keyward }) => {
+    const late: (() => void)[] = []
+    server.script = ([name, key]) => {
+      if (name.toUpperCase() !== 'GET') return undefined
+      return (socket: Socket) => void late.push(() => socket.write(`$${key.length}\r\n${key}\r\n`))
+    }
+    const gone = await keyward.connect({ password: 'acme' })
+    gone.send(request('GET', 'first'))
+    expect(await eventually(() => late.length === 1)).toBe(true)
+    gone.reset()
+    expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
+    const client = await keyward.connect({ password: 'acme' })
+    client.send(request('GET', 'second'))
+    expect(await eventually(() => late.length === 2)).toBe(true)
+    for (const send of late) send()
+    expect(String(await client.reply())).toBe('$11\r\nacme:second\r\n')
+    client.destroy()
+  }),
+)

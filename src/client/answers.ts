@@ -1,0 +1,137 @@
+import { ArgView } from '../commands/arg-view.ts'
+import { Exchange } from '../commands/exchange.ts'
+import { unknownCommand, unknownSubcommand } from '../commands/refusal.ts'
+import type { CommandSpec } from '../commands/spec.ts'
+import { ERROR_BYTES } from '../errors.ts'
+import type { DispatchClient } from './dispatch-client.ts'
+import type { ClientEnv } from './env.ts'
+import type { Incoming } from './incoming.ts'
+import type { Call } from './local-call.ts'
+import type { StoredArgs } from './transaction.ts'
+
+/** What Keyward says itself: answers of quirks, refusals, errors. Always at the place of the newest request. */
+export class Answers {
+  private readonly env: ClientEnv
+  private readonly call: Call
+
+  constructor(env: ClientEnv, call: Call) {
+    this.env = env
+    this.call = call
+  }
+
+  /** A command that is answered here. */
+  local(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
+    const { session } = client
+    if (IDENTITY.has(spec.name) && session.tenant !== undefined && !client.quiet) {
+      // Requests on their way belong to who the client was when it sent them.
+      client.stall(request.buf.subarray(request.start, request.end))
+      return
+    }
+    const before = session.replyMode
+    if (before === 'skip') session.replyMode = 'on'
+    const { tenant } = session
+    const bytes = this.answer(client, spec, request.view(), false)
+    if (session.tenant !== tenant) this.entered(client)
+    // CLIENT REPLY ON and RESET end the silence with their own reply.
+    const muted = before === 'off' ? session.replyMode === 'off' : before === 'skip' && spec.name !== 'client|reply'
+    if (bytes.length > 0 && !muted) client.say(bytes)
+    if (this.call.closing) client.closeWhenAnswered()
+  }
+
+  /** The reply to a member of a transaction, when EXEC has run. */
+  member(client: DispatchClient, spec: CommandSpec, args: StoredArgs): Buffer {
+    const { tenant } = client.session
+    const bytes = this.answer(client, spec, args.into(new ArgView()), true)
+    if (client.session.tenant !== tenant) this.entered(client)
+    return bytes
+  }
+
+  private answer(client: DispatchClient, spec: CommandSpec, view: ArgView, inTransaction: boolean): Buffer {
+    const { writer } = this.env
+    writer.protocol = client.session.protocol
+    this.call.prepare(client.session, spec, view, inTransaction)
+    spec.quirk.answer?.(this.call)
+    return writer.take()
+  }
+
+  private entered(client: DispatchClient): void {
+    client.entered()
+    const { tenant } = client.session
+    if (tenant !== undefined && !this.env.enter(client, tenant)) {
+      client.stats.error('MAXCLIENTS')
+      client.say(ERROR_BYTES.MAXCLIENTS)
+      client.closeWhenAnswered()
+    }
+  }
+
+  /** A slot that has its reply already. */
+  slot(client: DispatchClient, bytes: Buffer): Exchange {
+    const x = new Exchange(client, this.env.table.all()[0], this.env.clock.now)
+    x.moveTo('answered')
+    x.reply = bytes
+    client.replies.earlyBytes += bytes.length
+    return x
+  }
+
+  /** A reply, unless CLIENT REPLY says otherwise. */
+  say(client: DispatchClient, bytes: Buffer): void {
+    const { session } = client
+    if (session.replyMode === 'on') client.say(bytes)
+    else if (session.replyMode === 'skip') session.replyMode = 'on'
+  }
+
+  /** An error line that leaves an open transaction alone; CR and LF in it become blanks, as in Redis. */
+  complain(client: DispatchClient, text: string): void {
+    const { writer } = this.env
+    writer.protocol = client.session.protocol
+    writer.error(text)
+    this.say(client, writer.take())
+  }
+
+  /** The same for a command that is refused: while MULTI is open, that aborts the transaction. */
+  refuse(client: DispatchClient, text: string): void {
+    this.complain(client, text)
+    if (client.transaction?.multi) client.transaction.dirty = true
+  }
+
+  /** A command that does not exist (`spec` undefined), or not for this client: the same words. */
+  unknown(client: DispatchClient, spec: CommandSpec | undefined, request: Incoming): void {
+    const view = request.view()
+    if (spec === undefined && (view.is(0, 'POST') || view.is(0, 'HOST:'))) {
+      // Somebody makes a browser talk to us. https://redis.io/docs/latest/operate/oss_and_stack/management/security/
+      client.cut()
+      return
+    }
+    if (spec === undefined) client.stats.error('UNKNOWNCOMMAND')
+    else this.noteRefusal(client, spec, spec.refusal)
+    this.refuse(client, unknownCommand(view))
+  }
+
+  /** A subcommand that does not exist (`sub` undefined), or not for this client. */
+  unknownSub(
+    client: DispatchClient,
+    container: CommandSpec,
+    sub: CommandSpec | undefined,
+    containerOpen: boolean,
+    request: Incoming,
+  ): void {
+    if (sub === undefined) client.stats.error('UNKNOWNCOMMAND')
+    else this.noteRefusal(client, sub, sub.refusal)
+    const view = request.view()
+    this.refuse(client, containerOpen ? unknownSubcommand(view, container) : unknownCommand(view))
+  }
+
+  /** Arguments that are not open for a prefixed tenant. */
+  notOpen(client: DispatchClient, spec: CommandSpec, reason: string, request: Incoming): void {
+    this.noteRefusal(client, spec, reason)
+    this.refuse(client, unknownCommand(request.view()))
+  }
+
+  private noteRefusal(client: DispatchClient, spec: CommandSpec, reason: string): void {
+    client.stats.error('UNKNOWNCOMMAND')
+    client.stats.refused(reason)
+    this.env.refusals.note(client.session.tenant?.name ?? '-', spec.name, reason, this.env.clock.now)
+  }
+}
+
+const IDENTITY: ReadonlySet<string> = new Set(['auth', 'hello', 'reset'])

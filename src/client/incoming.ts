@@ -1,0 +1,28 @@
+import { ArgView } from '../commands/arg-view.ts'
+
+/** The request at hand, as the reader gave it; one object, reused. Valid while the reader's sink is being called. */
+export class Incoming {
+  buf: Buffer = NONE
+  start = 0
+  end = 0
+  argc = 0
+  /** Argument i is buf[args[2*i] .. args[2*i+1]). */
+  args: Int32Array = new Int32Array(0)
+  private readonly reusedView = new ArgView()
+
+  set(buf: Buffer, start: number, end: number, argc: number, args: Int32Array): this {
+    this.buf = buf
+    this.start = start
+    this.end = end
+    this.argc = argc
+    this.args = args
+    return this
+  }
+
+  /** Its arguments, for quirks. */
+  view(): ArgView {
+    return this.reusedView.set(this.buf, this.argc, this.args)
+  }
+}
+
+const NONE = Buffer.alloc(0)

@@ -1,0 +1,100 @@
+import { Exchange, type Way } from '../commands/exchange.ts'
+import { findKeys } from '../commands/keys.ts'
+import { type CommandSpec, KeyList } from '../commands/spec.ts'
+import { lastKeyEnd, rewriteRequest } from '../keyspace/rewrite-request.ts'
+import type { Clock } from '../lib/clock.ts'
+import { encodeRequest } from '../resp/request-encoder.ts'
+import type { Node } from '../upstream/node.ts'
+import type { DispatchClient } from './dispatch-client.ts'
+import type { Incoming } from './incoming.ts'
+import type { Call } from './local-call.ts'
+import { prepareReissue } from './reissue.ts'
+
+/** A request over this is sent from the client's own buffer behind its rewritten head, not copied. */
+const COPY_UP_TO = 64 * 1024
+
+/** Makes exchanges: slots in the reply queue, and requests as they go upstream. */
+export class Outgoing {
+  private readonly clock: Clock
+  private readonly call: Call
+  private readonly keys = new KeyList()
+
+  constructor(clock: Clock, call: Call) {
+    this.clock = clock
+    this.call = call
+  }
+
+  /** A new exchange of this client, in its slot of the reply queue. */
+  open(client: DispatchClient, spec: CommandSpec): Exchange {
+    const x = new Exchange(client, spec, this.clock.now)
+    const session = client.session
+    const prefix = session.prefix
+    x.prefix = prefix
+    x.patience = (client.node as Node).options.timeouts.request
+    x.plain = spec.quirk.reply === undefined || prefix.length === 0
+    if (session.replyMode !== 'on') {
+      x.mute = true
+      x.plain = false
+      if (session.replyMode === 'skip') session.replyMode = 'on'
+    }
+    client.replies.open(x)
+    return x
+  }
+
+  /** The request with x.prefix in front of its keys, written where `way` leads. */
+  rewrite(client: DispatchClient, x: Exchange, way: Way, request: Incoming): void {
+    const { spec } = x
+    const { keys } = this
+    const { buf, start, end, args } = request
+    if (spec.firstKey > 0 && spec.firstKey === spec.lastKey) {
+      keys.count = 1
+      keys.at[0] = spec.firstKey
+    } else {
+      findKeys(spec, request.view(), keys)
+    }
+    x.way = way
+    const slab = client.router.slab(client.node as Node, client.protocol, way)
+    let cut = end
+    if (end - start > COPY_UP_TO && client.ownsBuffer) {
+      cut = lastKeyEnd(start, args, keys)
+      x.tail = buf.subarray(cut, end)
+    }
+    x.start = rewriteRequest(slab, buf, start, cut, args, keys, x.prefix)
+    x.bytes = slab.bytes
+    x.end = slab.used
+    charge(client, x)
+  }
+
+  /** A command that blocks for `time` milliseconds (0 = for ever), behind rewrite(). */
+  block(x: Exchange, time: number): void {
+    x.blocks = true
+    x.patience = time === 0 ? 0 : time + x.patience
+    if (x.way === 'blocked') prepareReissue(x, time, this.keys)
+  }
+
+  /** WAIT confirms what its own connection has executed, so it follows a PING there (s8); the PING's reply is dropped. */
+  behindPing(x: Exchange): void {
+    x.setBytes(Buffer.concat([PING, x.bytes.subarray(x.start, x.end)]))
+    x.swallow = 1
+    x.plain = false
+  }
+
+  /** What the quirk sends in place of the client's request; it holds no keys. */
+  forward(client: DispatchClient, x: Exchange, request: Incoming): void {
+    this.call.prepare(client.session, x.spec, request.view(), false)
+    this.replace(client, x, encodeRequest(x.spec.quirk.forward?.(this.call) ?? []))
+  }
+
+  /** Gives x these bytes. */
+  replace(client: DispatchClient, x: Exchange, bytes: Buffer): void {
+    x.setBytes(bytes)
+    charge(client, x)
+  }
+}
+
+function charge(client: DispatchClient, x: Exchange): void {
+  x.charged = x.size
+  client.requestBytes += x.charged
+}
+
+const PING = Buffer.from('*1\r\n$4\r\nPING\r\n')
