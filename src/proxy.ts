@@ -61,6 +61,7 @@ export class Proxy implements ClientEnv, ServerView {
   private readonly nodes = new Map<string, Node>()
   private doors: Door[] = []
   private readonly statsOf = new Map<string, Stats>()
+  private readonly indices = new Map<string, number>()
   private nextId = 1
   private stopped = false
 
@@ -118,6 +119,15 @@ export class Proxy implements ClientEnv, ServerView {
 
   node(tenant: Tenant): Node {
     return this.nodes.get(tenant.upstream) as Node
+  }
+
+  indexOf(tenant: Tenant): number {
+    let index = this.indices.get(tenant.name)
+    if (index === undefined) {
+      index = this.indices.size
+      this.indices.set(tenant.name, index)
+    }
+    return index
   }
 
   stats(tenant: Tenant | undefined): Stats {

@@ -18,6 +18,7 @@ import { overhear, sendAgain } from './reissue.ts'
 import { ReplyQueue } from './reply-queue.ts'
 import { reviseReply } from './revise-reply.ts'
 import { Router } from './router.ts'
+import { Stall } from './stall.ts'
 import type { Stats } from './stats.ts'
 import type { StoredArgs, Transaction } from './transaction.ts'
 
@@ -48,9 +49,7 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
   private readonly dispatcher: Dispatcher
   private readonly reader: RequestReader
   private readonly wire: Wire
-  /** While not undefined, requests are kept here: what the next one means depends on a reply that is under way. */
-  private stalled: Buffer[] | undefined = undefined
-  private unstalling = false
+  private readonly stallQueue = new Stall()
   node: Node | undefined = undefined
 
   constructor(socket: Socket, session: Session, dispatcher: Dispatcher) {
@@ -60,7 +59,6 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
     this.reader = new RequestReader(this.env.limits)
     this.router = new Router(this)
     this.stats = this.env.stats(undefined)
-    this.stats.connections++
     this.wire = new Wire(socket, this)
     if (session.tenant !== undefined) this.entered()
   }
@@ -75,7 +73,13 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
 
   /** Nothing of this client is under way. */
   get idle(): boolean {
-    return this.replies.empty && this.pending === 0 && this.router.waiting === 0 && this.reader.pendingBytes === 0
+    return (
+      this.replies.empty &&
+      this.pending === 0 &&
+      this.router.waiting === 0 &&
+      this.reader.pendingBytes === 0 &&
+      !this.stallQueue.active
+    )
   }
 
   /** The session logged in (or RESET logged it out): limits, counters and database follow the tenant. */
@@ -83,7 +87,7 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
     const tenant = this.session.tenant
     this.stats.clients -= this.tenantIndex >= 0 ? 1 : 0
     this.stats = this.env.stats(tenant)
-    this.tenantIndex = tenant === undefined ? -1 : tenant.index
+    this.tenantIndex = tenant === undefined ? -1 : this.env.indexOf(tenant)
     if (tenant !== undefined) this.stats.clients++
     this.node = tenant === undefined ? undefined : this.env.node(tenant)
     this.reader.authenticated = tenant !== undefined
@@ -124,14 +128,13 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
       this.cut()
       return
     }
-    if (this.requestBytes > READ_AHEAD && !this.router.blocked) this.wire.pause()
+    if (this.requestBytes + this.stallQueue.bytes > READ_AHEAD && !this.router.blocked) this.wire.pause()
     this.recharge()
   }
 
   onRequest(buf: Buffer, start: number, end: number, argc: number, args: Int32Array): void {
-    if (this.stalled !== undefined) {
-      this.stalled.push(Buffer.from(buf.subarray(start, end)))
-      this.requestBytes += end - start
+    if (this.stallQueue.active) {
+      this.stallQueue.add(buf.subarray(start, end))
       return
     }
     this.dispatcher.request(this, buf, start, end, argc, args)
@@ -157,24 +160,8 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
   }
 
   stall(again?: Buffer): void {
-    this.stalled = again === undefined ? [] : [Buffer.from(again)]
-    if (again !== undefined) this.requestBytes += again.length
-  }
-
-  private unstall(): void {
-    const frames = this.stalled
-    if (frames === undefined || this.unstalling) return
-    this.stalled = undefined
-    this.unstalling = true
-    const reader = new RequestReader(this.env.limits)
-    reader.authenticated = true
-    for (const frame of frames) {
-      this.requestBytes -= frame.length
-      // May stall again; what follows is then kept anew, in the same order.
-      reader.feed(frame, 0, frame.length, this)
-    }
-    this.unstalling = false
-    if (this.stalled !== undefined && this.quiet) setImmediate(() => this.settled())
+    this.stallQueue.begin()
+    if (again !== undefined) this.stallQueue.add(again)
   }
 
   // Replies out.
@@ -251,10 +238,10 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
     if (this.gone) return
     if (this.pending === 0) {
       this.router.resume()
-      if (this.stalled !== undefined && this.quiet) this.unstall()
+      if (this.stallQueue.active && this.quiet) this.stallQueue.release(this.env.limits, this)
     }
     this.replies.advance()
-    if (this.requestBytes <= READ_AHEAD / 2) this.wire.resume()
+    if (this.requestBytes + this.stallQueue.bytes <= READ_AHEAD / 2) this.wire.resume()
     if (this.ending) this.wake()
   }
 
@@ -285,6 +272,7 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
     if (this.gone) return
     const bytes =
       this.reader.pendingBytes +
+      this.stallQueue.bytes +
       this.requestBytes +
       this.replies.earlyBytes +
       this.replies.outBytes +
@@ -365,12 +353,11 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
     if (this.gone) return
     this.gone = true
     this.reader.stop()
-    this.stalled = undefined
+    this.stallQueue.drop()
     this.replies.take()
     this.router.leave()
     if (this.charged > 0) this.env.memory.charge(this, this.charged, 0)
     this.charged = 0
-    this.stats.connections--
     if (this.tenantIndex >= 0) this.stats.clients--
     this.env.left(this)
   }

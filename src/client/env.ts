@@ -26,6 +26,8 @@ export interface ClientEnv {
   readonly refusals: RefusalLog
   readonly draining: boolean
   node(tenant: Tenant): Node
+  /** A small number for the tenant, the same as long as the process lives. */
+  indexOf(tenant: Tenant): number
   stats(tenant: Tenant | undefined): Stats
   /** A client logged in to `tenant`; false: maxClients is reached. */
   enter(client: DispatchClient, tenant: Tenant): boolean

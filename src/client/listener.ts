@@ -1,5 +1,5 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { ListenerOptions } from './options.ts'
 
@@ -30,7 +30,7 @@ export class Listener {
   /** Rejects with the system's error when the address cannot be had. */
   async listen(): Promise<void> {
     const { address } = this.options
-    if ('path' in address) removeStale(address.path)
+    if ('path' in address) await removeStale(address.path)
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject)
       const done = () => {
@@ -57,13 +57,27 @@ export class Listener {
   }
 }
 
-/** A unix socket left behind by a process that died: listen() would fail on it. Anything but a socket is left alone. */
-function removeStale(path: string): void {
+/**
+ * A unix socket left behind by a process that died: listen() would fail on it. One that somebody answers on, and
+ * anything but a socket, is left alone: listen() then says EADDRINUSE.
+ */
+async function removeStale(path: string): Promise<void> {
   try {
-    if (lstatSync(path).isSocket()) unlinkSync(path)
+    if (lstatSync(path).isSocket() && !(await answers(path))) unlinkSync(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect({ path })
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
 }
 
 const BACKLOG = 511

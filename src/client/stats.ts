@@ -31,7 +31,6 @@ export function familyOf(spec: CommandSpec): number {
 /** Plain counters of one tenant (or of clients not logged in), written on the hot path, read by /metrics. */
 export class Stats {
   clients = 0
-  connections = 0
   requests = new Float64Array(FAMILIES.length)
   bytesIn = 0
   bytesOut = 0

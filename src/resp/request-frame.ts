@@ -229,11 +229,16 @@ export class UnfinishedFrame extends Frame {
     if (this.bulk < 0) this.endless = this.buf.subarray(this.at, this.length).includes(0)
   }
 
-  /** Doubling keeps copying linear; only where the end of the request is known is it the exact size. */
+  /**
+   * Doubling keeps copying linear. Where the end of the request is known it is the exact size; where a bulk makes up
+   * most of the request, not much more than that bulk needs.
+   */
   private capacityFor(length: number): number {
     if (this.argc > 0 && this.left === 0) return length
     const doubled = Math.max(2 * length, 128)
-    return this.left === 1 && this.bulk >= 0 ? Math.min(this.at + this.bulk + 2, doubled) : doubled
+    if (this.bulk < 0 || (this.left > 1 && this.bulk < length / 2)) return doubled
+    const needed = this.at + this.bulk + 2
+    return Math.min(doubled, this.left === 1 ? needed : Math.ceil(needed * 1.125))
   }
 }
 

@@ -277,7 +277,7 @@ describe('answered, but not executed', () => {
   })
 
   test('READONLY of an upstream that is and stays a replica is passed on', async () => {
-    const primary = await startRedis()
+    const primary = await startRedis({ config: ['repl-diskless-sync-delay 0'] })
     const replica = await startRedis({ config: [`replicaof 127.0.0.1 ${primary.port}`] })
     expect(await eventually(async () => (await replica.info('replication')).get('master_link_status') === 'up', 30_000)).toBe(true)
     fault = await FaultProxy.start({ port: replica.port })

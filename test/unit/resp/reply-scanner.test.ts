@@ -183,6 +183,7 @@ describe('limits', () => {
       // Without waiting for its end.
       expect(() => new ReplyScanner().scan(longer, 0, longer.length - 2)).toThrow(BadReply)
     }
+    expect(end(`+${'x'.repeat(100_000)}\r\n`)).toBe(100_003)
     for (const type of ',(') {
       const digits = '1'.repeat(64 * 1024)
       expect(end(`${type}${digits}\r\n`)).toBe(digits.length + 3)

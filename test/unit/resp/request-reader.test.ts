@@ -207,6 +207,16 @@ describe('memory', () => {
     expect(kept.map((buf) => buf.equals(value))).toEqual([true])
   })
 
+  test('a big value that is not the last argument takes little more than its size', () => {
+    const request = encodeRequest(['SET', 'k', Buffer.alloc(5_000_000), 'EX', '10'])
+    const reader = new RequestReader(DEFAULT_LIMITS)
+    reader.authenticated = true
+    let room = 0
+    feedChunks(reader, request, (buf) => void (room = buf.length))
+    expect(room).toBeGreaterThanOrEqual(request.length)
+    expect(room).toBeLessThan(1.2 * request.length)
+  })
+
   test('a million arguments in chunks arrive whole, and are not kept', () => {
     const count = 1_000_000
     const bytes = Buffer.from(`*${count}\r\n$4\r\nMSET\r\n${'$1\r\na\r\n'.repeat(count - 1)}`)
@@ -236,7 +246,7 @@ test('readers may feed other readers from inside onRequest', () => {
   const outer = new RequestReader(DEFAULT_LIMITS)
   const seen: string[] = []
   const bytes = Buffer.from(SET + SET)
-  const inner = Buffer.from('*2\r\n$1\r\na\r\n$2\r\nbc\r\n')
+  const inner = Buffer.from(`*4\r\n${'$1\r\na\r\n'.repeat(4)}`)
   const onRequest = (buf: Buffer, _start: number, _end: number, _argc: number, args: Int32Array) => {
     const other = new RequestReader(DEFAULT_LIMITS)
     other.feed(inner, 0, inner.length, sink({ onRequest: () => void seen.push('inner') }))
