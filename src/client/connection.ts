@@ -45,6 +45,10 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
   pinClean = true
   /** Set once no more requests are taken: after QUIT, a protocol error, the client's FIN, or while draining. */
   private ending = false
+  /** QUIT or a protocol error: what was read behind it does not count. */
+  private closed = false
+  /** A protocol error that waits for stalled requests in front of it. */
+  private lastWords: Buffer | undefined = undefined
   private readonly env: ClientEnv
   private readonly dispatcher: Dispatcher
   private readonly reader: RequestReader
@@ -133,6 +137,7 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
   }
 
   onRequest(buf: Buffer, start: number, end: number, argc: number, args: Int32Array): void {
+    if (this.closed) return
     if (this.stallQueue.active) {
       this.stallQueue.add(buf.subarray(start, end))
       return
@@ -146,7 +151,15 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
 
   onProtocolError(text: string): void {
     this.stats.error('PROTOCOL')
-    this.say(Buffer.from(`-${text}\r\n`, 'latin1'))
+    this.lastWords = Buffer.from(`-${text}\r\n`, 'latin1')
+    if (this.stallQueue.active) this.ending = true
+    else this.sayLastWords()
+  }
+
+  private sayLastWords(): void {
+    if (this.lastWords === undefined) return
+    if (this.session.replyMode !== 'off') this.say(this.lastWords)
+    this.lastWords = undefined
     this.closeWhenAnswered()
   }
 
@@ -192,7 +205,8 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
     let bytes: Buffer
     try {
       bytes = reviseReply(this, x, type, buf, start, end)
-    } catch {
+    } catch (error) {
+      this.env.fault(error)
       this.stats.error('BADUPSTREAM')
       bytes = ERROR_BYTES.BADUPSTREAM
     }
@@ -238,7 +252,10 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
     if (this.gone) return
     if (this.pending === 0) {
       this.router.resume()
-      if (this.stallQueue.active && this.quiet) this.stallQueue.release(this.env.limits, this)
+      if (this.stallQueue.active && this.quiet) {
+        this.stallQueue.release(this.env.limits, this)
+        if (!this.stallQueue.active) this.sayLastWords()
+      }
     }
     this.replies.advance()
     if (this.requestBytes + this.stallQueue.bytes <= READ_AHEAD / 2) this.wire.resume()
@@ -322,6 +339,7 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
 
   /** Answers what is under way, then closes. */
   closeWhenAnswered(): void {
+    this.closed = true
     this.ending = true
     this.reader.stop()
     this.wake()
@@ -330,7 +348,10 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
   /** FIN. Redis closes at once; what it had read is executed, so that is waited for, unless it would wait too. */
   onEnd(): void {
     if (this.router.blocked || this.router.held) this.cut()
-    else this.closeWhenAnswered()
+    else {
+      this.ending = true
+      this.wake()
+    }
   }
 
   /** While draining: closes when nothing is under way, blocked commands too once `impatient`. */

@@ -130,12 +130,9 @@ export class ReplyScanner {
           pos = this.readLength(buf, pos, end)
           break
         case AFTER_TEXT:
-          expect(buf[pos++], LF)
-          done = true
-          break
         case AFTER_LENGTH:
           expect(buf[pos++], LF)
-          done = this.open()
+          done = this.phase === AFTER_TEXT || this.open()
           break
         default: {
           const payload = Math.min(this.count - 2, end - pos)

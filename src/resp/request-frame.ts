@@ -192,8 +192,8 @@ export class UnfinishedFrame extends Frame {
   }
 
   /**
-   * Takes the rest of the line, or line end, at hand. Returns the position behind it, INCOMPLETE when it goes on, or FAULT when it is
-   * too long.
+   * Takes the rest of the line, or line end, at hand. Returns the position behind it, INCOMPLETE when it goes on, or
+   * FAULT when it is too long.
    */
   takeLine(buf: Buffer, from: number, end: number): number {
     const inline = this.buf[0] !== STAR

@@ -11,7 +11,7 @@ export interface RequestSink {
   /**
    * One request. Argument i is buf[args[2*i] .. args[2*i+1]); the whole frame, always in multibulk form
    * (inline requests are converted), is buf[start .. end). argc >= 1. Everything is valid during the call only:
-   * buf and args are reused.
+   * buf and args are reused (but see RequestReader.owned).
    */
   onRequest(buf: Buffer, start: number, end: number, argc: number, args: Int32Array): void
   /**

@@ -11,6 +11,8 @@ export interface HandshakeNode {
   readonly runId: string
   learned(info: ReadonlyMap<string, string>): void
   noResp3(): void
+  /** The server cuts clients that leave replies unread, and lanes carry the replies of many (s34). */
+  outputLimited(setting: string): void
   /** The upstream's user may not do this; said once in the log. */
   missing(power: Power, error: string): void
   /** No data of these ids will be executed any more. */
@@ -26,7 +28,7 @@ export const POWERS = {
 } as const
 export type Power = keyof typeof POWERS
 
-type Step = 'hello' | 'auth' | 'name' | 'id' | 'no-evict' | 'info' | 'kill'
+type Step = 'hello' | 'auth' | 'name' | 'id' | 'no-evict' | 'limits' | 'info' | 'kill'
 
 /**
  * Makes a fresh socket usable: protocol and login, CLIENT ID (to be able to kill it later), INFO (is it loading, is
@@ -62,7 +64,10 @@ export class LoginHandshake implements Handshake {
     }
     say('name', 'CLIENT', 'SETNAME', 'keyward')
     say('id', 'CLIENT', 'ID')
-    if (this.kind !== 'pin') say('no-evict', 'CLIENT', 'NO-EVICT', 'ON')
+    if (this.kind !== 'pin') {
+      say('no-evict', 'CLIENT', 'NO-EVICT', 'ON')
+      say('limits', 'CONFIG', 'GET', 'client-output-buffer-limit')
+    }
     say('info', 'INFO')
     return Buffer.concat(out)
   }
@@ -94,6 +99,13 @@ export class LoginHandshake implements Handshake {
       case 'no-evict':
         if (error !== undefined) this.node.missing('client no-evict', error)
         break
+      case 'limits': {
+        // Where CONFIG is closed, as at most providers, nobody can know.
+        const normal = /normal (\d+) (\d+) \d+/.exec(frame.toString('latin1'))
+        if (error === undefined && normal !== null && (normal[1] !== '0' || normal[2] !== '0'))
+          this.node.outputLimited(normal[0])
+        break
+      }
       case 'info':
         return this.afterInfo(error, frame)
       case 'kill':

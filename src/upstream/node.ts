@@ -56,6 +56,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   private stopped = false
   private retiring = false
   private lastWhy = ''
+  private saidLimited = false
   private saidDownAt = Number.NEGATIVE_INFINITY
 
   constructor(options: UpstreamOptions, env: NodeEnv) {
@@ -195,6 +196,15 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     this.resp3 = false
   }
 
+  outputLimited(setting: string): void {
+    if (this.saidLimited) return
+    this.saidLimited = true
+    this.env.log.warn(
+      { upstream: this.options.name, setting },
+      'the upstream limits the output of normal clients, and lanes are such clients: set client-output-buffer-limit normal 0 0 0',
+    )
+  }
+
   missing(power: Power, error: string): void {
     if (this.missed.has(power)) return
     this.missed.add(power)
@@ -238,8 +248,9 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
 
   putBack(connection: Connection, x: Exchange, error: string): boolean {
     if (connection.kind === 'pin') return false
-    const kind = /^-(READONLY|LOADING|MASTERDOWN) /.exec(error)?.[1]
-    if (kind === undefined || (kind !== 'LOADING' && this.replicaOnPurpose)) return false
+    const kind = /^-(READONLY|LOADING|MASTERDOWN|NOAUTH) /.exec(error)?.[1]
+    // NOAUTH: the password was changed; a new lane will log in with ours, or tell that it cannot.
+    if (kind === undefined || (this.replicaOnPurpose && (kind === 'READONLY' || kind === 'MASTERDOWN'))) return false
     const set = this.opened.get(connection)?.set
     if (set === undefined) return false
     // The lane finishes what is in flight; a new one resolves the name again and looks at INFO before it is used.

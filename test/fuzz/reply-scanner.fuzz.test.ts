@@ -16,7 +16,7 @@ import {
   resp3Reply,
 } from '../helpers/resp-arbitraries.ts'
 
-/** Ends and types of the replies in a text, and how it stops: cut at `cuts`, through one buffer spoilt after each chunk. */
+/** Ends and types of the replies in a text cut at `cuts`, and how it stops. One buffer, spoilt after each chunk. */
 function scanAll(text: string, cuts: readonly number[] = []): string[] {
   const input = Buffer.from(text, 'latin1')
   const shared = Buffer.alloc(input.length + 2)

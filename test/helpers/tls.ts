@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -12,9 +11,6 @@ export const TLS_FILES = {
   clientCert: path('client.crt'),
   clientKey: path('client.key'),
 } as const
-
-/** The authority, for clients that check the server. */
-export const TLS_CA = readFileSync(TLS_FILES.ca)
 
 function path(name: string): string {
   return fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url))

@@ -124,7 +124,7 @@ function randomRequest(random: Random): Args {
   }
   // Around the arity, where most requests are good ones.
   const count = Math.max(Math.abs(spec.arity) - args.length, 0) + (spec.arity < 0 ? random.below(6) : random.chance(0.9) ? 0 : 1)
-  if (/^(b(l|r|z)|x(group|read))/.test(spec.name) && random.chance(0.7)) return blockingRequest(spec.name, random, word)
+  if (/^(b(l|r|z)|xread)/.test(spec.name)) return blockingRequest(spec.name, random, word)
   if (random.chance(0.15)) return spoof(random, word)
   for (let i = 0; i < count; i++) args.push(word())
   return args
@@ -147,11 +147,11 @@ function blockingRequest(name: string, random: Random, word: () => string): Args
     case 'brpoplpush':
       return [name, key(), key(), '0.001']
     case 'xread':
-      return [name, 'COUNT', random.pick(['1', 'STREAMS']), 'STREAMS', key(), word(), key(), word()]
+      return [name, 'BLOCK', '1', 'COUNT', random.pick(['1', 'STREAMS']), 'STREAMS', key(), word(), key(), word()]
     case 'xreadgroup':
       return [name, 'GROUP', random.pick(['g', 'STREAMS', 'BLOCK']), random.pick(['STREAMS', 'c', 'COUNT']), ...(random.chance(0.5) ? ['NOACK'] : []), 'STREAMS', key(), key(), '>', '>']
     default:
-      return [...name.split('|'), key(), word(), word()]
+      throw new Error(`how does ${name} block?`)
   }
 }
 
