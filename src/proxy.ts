@@ -162,11 +162,11 @@ export class Proxy implements ClientEnv, ServerView {
   upstream(tenant: Tenant): UpstreamFacts {
     const node = this.node(tenant)
     return {
-      redisVersion: node.info.get('redis_version') ?? '7.0.0',
+      redisVersion: node.facts.version ?? '7.0.0',
       resp3: node.resp3,
       usable: node.downSince === undefined,
-      lastSave: Number(node.info.get('rdb_last_save_time') ?? Math.floor(this.startedAt / 1000)),
-      info: node.info,
+      lastSave: Number(node.facts.info.get('rdb_last_save_time') ?? Math.floor(this.startedAt / 1000)),
+      info: node.facts.info,
     }
   }
 

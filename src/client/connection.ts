@@ -1,78 +1,41 @@
 import type { Socket } from 'node:net'
-import type { Exchange, Via } from '../commands/exchange.ts'
-import type { CommandSpec } from '../commands/spec.ts'
-import { ERROR_BYTES, type ErrorCode } from '../errors.ts'
+import { ERROR_BYTES } from '../errors.ts'
 import type { Flushable } from '../lib/turn.ts'
 import { Wire, type WireOwner } from '../lib/wire.ts'
 import { RequestReader } from '../resp/request-reader.ts'
 import type { RequestSink } from '../resp/types.ts'
 import type { Authenticator, Session } from '../session/session.ts'
 import type { Tenant } from '../session/tenant.ts'
-import type { Connection } from '../upstream/connection.ts'
-import type { Node } from '../upstream/node.ts'
-import type { DispatchClient } from './dispatch-client.ts'
+import { ClientExchanges, FLUSH_AT } from './client-exchanges.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import type { ClientEnv } from './env.ts'
 import type { MemoryHolder } from './memory.ts'
-import { overhear, sendAgain } from './reissue.ts'
-import { ReplyQueue } from './reply-queue.ts'
-import { reviseReply } from './revise-reply.ts'
-import { Router } from './router.ts'
 import { Stall } from './stall.ts'
-import type { Stats } from './stats.ts'
-import type { StoredArgs, Transaction } from './transaction.ts'
 
 /** Unanswered requests of one client, in bytes, from which it is not read for a while. */
 const READ_AHEAD = 1024 * 1024
 
 /**
- * One client: bytes in, requests to the dispatcher, replies out in request order, one write per turn. The main loop
- * is onBytes -> RequestReader -> onRequest -> Dispatcher -> Router; replies come back through pop/emit/deliver.
+ * One client's socket and life: bytes in, requests to the dispatcher, replies out, one write per turn. The main loop is
+ * onBytes -> RequestReader -> onRequest -> Dispatcher -> Router; replies come back through ClientExchanges.
  */
-export class ClientConnection implements DispatchClient, WireOwner, Flushable, RequestSink, MemoryHolder {
-  readonly session: Session
-  readonly replies = new ReplyQueue()
-  readonly router: Router
-  transaction: Transaction | undefined = undefined
+export class ClientConnection extends ClientExchanges implements WireOwner, Flushable, RequestSink, MemoryHolder {
   dirty = false
-  pending = 0
-  via: Via | undefined = undefined
-  gone = false
-  tenantIndex = -1
-  stats: Stats
   charged = 0
-  requestBytes = 0
-  pinClean = true
   /** Set once no more requests are taken: after QUIT, a protocol error, the client's FIN, or while draining. */
   private ending = false
   /** QUIT or a protocol error: what was read behind it does not count. */
   private closed = false
   /** A protocol error that waits for stalled requests in front of it. */
   private lastWords: Buffer | undefined = undefined
-  private readonly env: ClientEnv
-  private readonly dispatcher: Dispatcher
   private readonly reader: RequestReader
   private readonly wire: Wire
   private readonly stallQueue = new Stall()
-  node: Node | undefined = undefined
 
   constructor(socket: Socket, session: Session, dispatcher: Dispatcher) {
-    this.session = session
-    this.dispatcher = dispatcher
-    this.env = dispatcher.env
+    super(session, dispatcher)
     this.reader = new RequestReader(this.env.limits)
-    this.router = new Router(this)
-    this.stats = this.env.stats(undefined)
     this.wire = new Wire(socket, this)
     if (session.tenant !== undefined) this.entered()
-  }
-
-  get protocol(): 2 | 3 {
-    return this.session.protocol
-  }
-
-  get transactional(): boolean {
-    return this.transaction?.active === true
   }
 
   /** Nothing of this client is under way. */
@@ -168,10 +131,6 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
     this.cut()
   }
 
-  get quiet(): boolean {
-    return this.pending === 0 && this.router.waiting === 0
-  }
-
   stall(again?: Buffer): void {
     this.stallQueue.begin()
     if (again !== undefined) this.stallQueue.add(again)
@@ -179,72 +138,7 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
 
   // Replies out.
 
-  pop(x: Exchange): boolean {
-    if (!this.replies.pop(x)) return false
-    this.requestBytes -= x.charged
-    this.stats.observe(this.env.clock.now - x.receivedAt)
-    return true
-  }
-
-  leads(x: Exchange): boolean {
-    return this.replies.first === x
-  }
-
-  emit(buf: Buffer, start: number, end: number, stable: boolean): void {
-    if (this.gone) return
-    const bytes = buf.subarray(start, end)
-    this.replies.add(stable ? bytes : Buffer.from(bytes))
-    this.wake()
-    if (this.replies.outBytes > FLUSH_AT) this.flush()
-  }
-
-  deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): void {
-    this.requestBytes -= x.charged
-    this.stats.observe(this.env.clock.now - x.receivedAt)
-    if (this.gone) return
-    let bytes: Buffer
-    try {
-      bytes = reviseReply(this, x, type, buf, start, end)
-    } catch (error) {
-      this.env.fault(error)
-      this.stats.error('BADUPSTREAM')
-      bytes = ERROR_BYTES.BADUPSTREAM
-    }
-    this.replies.answer(x, stable || bytes.buffer !== buf.buffer ? bytes : Buffer.from(bytes))
-    this.wake()
-  }
-
-  fail(x: Exchange, code: ErrorCode): void {
-    this.requestBytes -= x.charged
-    if (this.gone) return
-    this.stats.error(code)
-    if (x.streaming) {
-      this.cut()
-      return
-    }
-    if (x.inTransaction) this.transactionFailed()
-    const bytes = ERROR_BYTES[code]
-    this.replies.answer(x, bytes)
-    this.wake()
-  }
-
-  /** What the transaction's connection will make of x is not known: it must neither commit nor be used again. */
-  private transactionFailed(): void {
-    this.pinClean = false
-    if (this.transaction?.multi) this.transaction.dirty = true
-  }
-
-  say(bytes: Buffer): void {
-    if (this.replies.empty) this.replies.add(bytes)
-    else this.replies.open(this.dispatcher.answers.slot(this, bytes))
-    this.wake()
-  }
-
-  answerMember(spec: CommandSpec, args: StoredArgs): Buffer {
-    return this.dispatcher.answers.member(this, spec, args)
-  }
-
-  private wake(): void {
+  wake(): void {
     if (!this.dirty) this.env.turn.add(this)
   }
 
@@ -301,40 +195,6 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
     this.env.memory.charge(this, before, bytes)
   }
 
-  // Pins.
-
-  pinReady(via: Via): void {
-    this.router.pinReady(via as Connection)
-  }
-
-  pinRefused(code: ErrorCode): void {
-    this.router.pinRefused(code)
-  }
-
-  pinLost(): void {
-    this.router.pinLost()
-    if (this.transaction?.active) this.transaction.lost = true
-  }
-
-  requeue(x: Exchange): void {
-    if (x.blocks) sendAgain(x, this.env.clock.now)
-    this.router.requeue(x)
-  }
-
-  overheard(x: Exchange, frame: Buffer): void {
-    overhear(x, frame)
-  }
-
-  /** Only -UNBLOCKED is sure not to have taken anything: the server became a replica while it waited. */
-  reissue(x: Exchange, error: string): boolean {
-    if (this.gone || !error.startsWith('-UNBLOCKED')) return false
-    this.pending--
-    this.pinClean = false
-    this.router.unblocked()
-    this.requeue(x)
-    return true
-  }
-
   // The end.
 
   /** Answers what is under way, then closes. */
@@ -383,6 +243,3 @@ export class ClientConnection implements DispatchClient, WireOwner, Flushable, R
     this.env.left(this)
   }
 }
-
-/** Output that is written at once instead of at the end of the turn. */
-const FLUSH_AT = 256 * 1024

@@ -7,20 +7,19 @@ import { Control } from './control.ts'
 import { dial } from './dial.ts'
 import { close, fail, sortLost } from './failure.ts'
 import { Fence, type FenceHost } from './fence.ts'
-import { type HandshakeNode, LoginHandshake, POWERS, type Power } from './handshake.ts'
+import { type HandshakeNode, LoginHandshake, type Power } from './handshake.ts'
 import { type LaneHost, type LaneKey, LaneSet } from './lane-set.ts'
+import { type NodeView, viewNode } from './node-view.ts'
 import type { UpstreamOptions } from './options.ts'
 import { type PinHost, Pins } from './pins.ts'
+import { type FactsLog, ServerFacts } from './server-facts.ts'
 import { checkTimeOuts } from './time-outs.ts'
 
 /** What the rest of the process lends to a node. */
 export interface NodeEnv {
   readonly turn: Turn
   readonly clock: Clock
-  readonly log: {
-    info(fields: object, text: string): void
-    warn(fields: object, text: string): void
-  }
+  readonly log: FactsLog
   /** A bug: it is logged and counted, and the process goes on. */
   fault(error: unknown): void
 }
@@ -36,10 +35,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   readonly pins: PinHost['pins']
   readonly pinPool: Pins
   readonly bigKeys = new BigKeys()
-  runId = ''
-  /** Fields of the newest INFO; empty before the first connection. */
-  info: ReadonlyMap<string, string> = new Map()
-  resp3 = true
+  readonly facts: ServerFacts
   /** Clock time since which no lane is ready; undefined while one is. */
   downSince: number | undefined
   everUp = false
@@ -49,14 +45,12 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   private readonly env: NodeEnv
   private readonly sets: LaneSet[] = []
   private readonly opened = new Map<Connection, { readonly set: LaneSet | undefined; readonly since: number }>()
-  private readonly missed = new Set<Power>()
   private readonly control = new Control()
   private readonly fence = new Fence(this, this.control)
   private timer: NodeJS.Timeout | undefined
   private stopped = false
   private retiring = false
   private lastWhy = ''
-  private saidLimited = false
   private saidDownAt = Number.NEGATIVE_INFINITY
 
   constructor(options: UpstreamOptions, env: NodeEnv) {
@@ -65,6 +59,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     this.turn = env.turn
     this.clock = env.clock
     this.pins = options.pins
+    this.facts = new ServerFacts(options.name, env.log)
     this.pinPool = new Pins(this)
     this.downSince = env.clock.now
   }
@@ -145,26 +140,23 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
 
   private laneReady(set: LaneSet): void {
     set.ready()
-    if (!this.resp3 && set.key.protocol === 2) {
+    const { facts } = this
+    if (!facts.resp3 && set.key.protocol === 2) {
       // Perhaps it is another server now.
-      this.resp3 = true
+      facts.resp3 = true
       this.lanesOf(3, false).open()
     }
     if (this.downSince !== undefined) {
-      this.env.log.info({ upstream: this.options.name, version: this.info.get('redis_version') }, 'upstream is usable')
+      this.env.log.info({ upstream: this.options.name, version: facts.version }, 'upstream is usable')
       this.downSince = undefined
       this.everUp = true
     }
-    if (this.role === 'slave' || this.replicaOnPurpose) {
+    if (facts.role === 'slave' || this.replicaOnPurpose) {
       // Resolved and connected anew, and still a replica: what it refused, it will go on refusing.
-      this.replicaOnPurpose = this.role === 'slave'
+      this.replicaOnPurpose = facts.role === 'slave'
       if (this.replicaOnPurpose) for (const one of this.allSets()) one.passOnRefusals()
     }
     this.release()
-  }
-
-  get role(): string {
-    return this.info.get('role') ?? 'master'
   }
 
   private release(): void {
@@ -183,35 +175,30 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     timer.unref()
   }
 
-  // What handshakes learn.
+  // What handshakes ask and learn.
+
+  get resp3(): boolean {
+    return this.facts.resp3
+  }
+
+  get runId(): string {
+    return this.facts.runId
+  }
 
   learned(info: ReadonlyMap<string, string>): void {
-    this.info = info
-    this.runId = info.get('run_id') ?? ''
+    this.facts.learned(info)
   }
 
   noResp3(): void {
-    if (this.resp3)
-      this.env.log.warn({ upstream: this.options.name }, 'the upstream has no RESP3: HELLO 3 is answered NOPROTO')
-    this.resp3 = false
+    this.facts.noResp3()
   }
 
   outputLimited(setting: string): void {
-    if (this.saidLimited) return
-    this.saidLimited = true
-    this.env.log.warn(
-      { upstream: this.options.name, setting },
-      'the upstream limits the output of normal clients, and lanes are such clients: set client-output-buffer-limit normal 0 0 0',
-    )
+    this.facts.outputLimited(setting)
   }
 
   missing(power: Power, error: string): void {
-    if (this.missed.has(power)) return
-    this.missed.add(power)
-    this.env.log.warn(
-      { upstream: this.options.name, power, error },
-      `the upstream's user may not do ${power.toUpperCase()}: ${POWERS[power]}; allow it with ACL SETUSER … +${power.replace(' ', '|')}`,
-    )
+    this.facts.missing(power, error)
   }
 
   get lostIds(): ReadonlySet<number> {
@@ -325,7 +312,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
         this.inspect(connection, now)
       }
     }
-    if (this.retiring && ![...this.opened.keys()].some((one) => one.queue.length > 0 || one.holder !== undefined)) {
+    if (this.retiring && this.unused) {
       this.stop()
       return
     }
@@ -341,6 +328,12 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     }
   }
 
+  private get unused(): boolean {
+    const { places, pins } = this.view()
+    const lent = pins.blocked + pins.transaction + pins.waiting
+    return places.sent + places.scheduled + places.abandoned + places.held + lent === 0
+  }
+
   private inspect(connection: Connection, now: number): void {
     const { request } = this.options.timeouts
     if (connection.queue.head !== undefined) {
@@ -354,44 +347,6 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   }
 
   view(): NodeView {
-    let sent = 0
-    let scheduled = 0
-    let abandoned = 0
-    let sentBytes = 0
-    const connections = { lane: 0, bulk: 0, pin: 0, connecting: 0 }
-    for (const connection of this.opened.keys()) {
-      if (connection.ready) connections[connection.kind]++
-      else connections.connecting++
-      for (let x = connection.queue.head; x !== undefined; x = x.next) {
-        if (x.place === 'scheduled') scheduled++
-        else if (x.place === 'abandoned') abandoned++
-        else sent++
-      }
-      sentBytes += connection.queue.inFlight + connection.queue.waiting
-    }
-    let held = 0
-    let heldBytes = 0
-    let oldest = 0
-    for (const set of this.allSets()) {
-      held += set.held.count
-      heldBytes += set.held.bytes
-      if (set.held.oldest !== undefined) oldest = Math.max(oldest, this.clock.now - set.held.oldest)
-    }
-    return {
-      connections,
-      places: { sent, scheduled, abandoned, held },
-      bytes: { sent: sentBytes, held: heldBytes },
-      oldest,
-      pins: this.pinPool.view(),
-    }
+    return viewNode(this.opened.keys(), this.allSets(), this.pinPool, this.clock.now)
   }
-}
-
-export interface NodeView {
-  readonly connections: { lane: number; bulk: number; pin: number; connecting: number }
-  readonly places: { sent: number; scheduled: number; abandoned: number; held: number }
-  readonly bytes: { sent: number; held: number }
-  /** Milliseconds for which the oldest held request has waited. */
-  readonly oldest: number
-  readonly pins: ReturnType<Pins['view']>
 }

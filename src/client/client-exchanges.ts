@@ -1,0 +1,163 @@
+import type { Exchange, Via } from '../commands/exchange.ts'
+import type { CommandSpec } from '../commands/spec.ts'
+import { ERROR_BYTES, type ErrorCode } from '../errors.ts'
+import type { Session } from '../session/session.ts'
+import type { Connection } from '../upstream/connection.ts'
+import type { Node } from '../upstream/node.ts'
+import type { DispatchClient } from './dispatch-client.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { ClientEnv } from './env.ts'
+import { overhear, sendAgain } from './reissue.ts'
+import { ReplyQueue } from './reply-queue.ts'
+import { reviseReply } from './revise-reply.ts'
+import { Router } from './router.ts'
+import type { Stats } from './stats.ts'
+import type { StoredArgs, Transaction } from './transaction.ts'
+
+/** Output that is written at once instead of at the end of the turn, in bytes. */
+export const FLUSH_AT = 256 * 1024
+
+/** One client as its exchanges, and the upstream's side, see it: whose turn a reply is, and what becomes of it. */
+export abstract class ClientExchanges implements DispatchClient {
+  readonly session: Session
+  readonly replies = new ReplyQueue()
+  readonly router: Router
+  transaction: Transaction | undefined = undefined
+  pending = 0
+  via: Via | undefined = undefined
+  gone = false
+  tenantIndex = -1
+  stats: Stats
+  requestBytes = 0
+  pinClean = true
+  node: Node | undefined = undefined
+  protected readonly env: ClientEnv
+  protected readonly dispatcher: Dispatcher
+
+  constructor(session: Session, dispatcher: Dispatcher) {
+    this.session = session
+    this.dispatcher = dispatcher
+    this.env = dispatcher.env
+    this.stats = this.env.stats(undefined)
+    this.router = new Router(this)
+  }
+
+  abstract readonly ownsBuffer: boolean
+  /** There is output: write it at the end of the turn. */
+  abstract wake(): void
+  abstract flush(): void
+  abstract settled(): void
+  abstract entered(): void
+  abstract stall(again?: Buffer): void
+  abstract closeWhenAnswered(): void
+  abstract cut(): void
+
+  get protocol(): 2 | 3 {
+    return this.session.protocol
+  }
+
+  get transactional(): boolean {
+    return this.transaction?.active === true
+  }
+
+  get quiet(): boolean {
+    return this.pending === 0 && this.router.waiting === 0
+  }
+
+  pop(x: Exchange): boolean {
+    if (!this.replies.pop(x)) return false
+    this.requestBytes -= x.charged
+    this.stats.observe(this.env.clock.now - x.receivedAt)
+    return true
+  }
+
+  leads(x: Exchange): boolean {
+    return this.replies.first === x
+  }
+
+  emit(buf: Buffer, start: number, end: number, stable: boolean): void {
+    if (this.gone) return
+    const bytes = buf.subarray(start, end)
+    this.replies.add(stable ? bytes : Buffer.from(bytes))
+    this.wake()
+    if (this.replies.outBytes > FLUSH_AT) this.flush()
+  }
+
+  deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): void {
+    this.requestBytes -= x.charged
+    this.stats.observe(this.env.clock.now - x.receivedAt)
+    if (this.gone) return
+    let bytes: Buffer
+    try {
+      bytes = reviseReply(this, x, type, buf, start, end)
+    } catch (error) {
+      this.env.fault(error)
+      this.stats.error('BADUPSTREAM')
+      bytes = ERROR_BYTES.BADUPSTREAM
+    }
+    this.replies.answer(x, stable || bytes.buffer !== buf.buffer ? bytes : Buffer.from(bytes))
+    this.wake()
+  }
+
+  fail(x: Exchange, code: ErrorCode): void {
+    this.requestBytes -= x.charged
+    if (this.gone) return
+    this.stats.error(code)
+    if (x.streaming) {
+      this.cut()
+      return
+    }
+    if (x.inTransaction) this.transactionFailed()
+    const bytes = ERROR_BYTES[code]
+    this.replies.answer(x, bytes)
+    this.wake()
+  }
+
+  /** What the transaction's connection will make of x is not known: it must neither commit nor be used again. */
+  private transactionFailed(): void {
+    this.pinClean = false
+    if (this.transaction?.multi) this.transaction.dirty = true
+  }
+
+  say(bytes: Buffer): void {
+    if (this.replies.empty) this.replies.add(bytes)
+    else this.replies.open(this.dispatcher.answers.slot(this, bytes))
+    this.wake()
+  }
+
+  answerMember(spec: CommandSpec, args: StoredArgs): Buffer {
+    return this.dispatcher.answers.member(this, spec, args)
+  }
+
+  pinReady(via: Via): void {
+    this.router.pinReady(via as Connection)
+  }
+
+  pinRefused(code: ErrorCode): void {
+    this.router.pinRefused(code)
+  }
+
+  pinLost(): void {
+    this.router.pinLost()
+    if (this.transaction?.active) this.transaction.lost = true
+  }
+
+  requeue(x: Exchange): void {
+    if (x.blocks) sendAgain(x, this.env.clock.now)
+    this.router.requeue(x)
+  }
+
+  overheard(x: Exchange, frame: Buffer): void {
+    overhear(x, frame)
+  }
+
+  /** Only -UNBLOCKED is sure not to have taken anything: the server became a replica while it waited. */
+  reissue(x: Exchange, error: string): boolean {
+    if (this.gone || !error.startsWith('-UNBLOCKED')) return false
+    this.pending--
+    this.pinClean = false
+    this.router.unblocked()
+    this.requeue(x)
+    return true
+  }
+}

@@ -1,0 +1,64 @@
+import { POWERS, type Power } from './handshake.ts'
+
+export interface FactsLog {
+  info(fields: object, text: string): void
+  warn(fields: object, text: string): void
+}
+
+/** What handshakes have learned of a server and of what its user may do. Each thing that is missing is said once. */
+export class ServerFacts {
+  runId = ''
+  /** Fields of the newest INFO; empty before the first connection. */
+  info: ReadonlyMap<string, string> = new Map()
+  resp3 = true
+  private readonly upstream: string
+  private readonly log: FactsLog
+  private readonly said = new Set<string>()
+
+  constructor(upstream: string, log: FactsLog) {
+    this.upstream = upstream
+    this.log = log
+  }
+
+  /** "master" or "slave", in INFO's words. */
+  get role(): string {
+    return this.info.get('role') ?? 'master'
+  }
+
+  get version(): string | undefined {
+    return this.info.get('redis_version')
+  }
+
+  learned(info: ReadonlyMap<string, string>): void {
+    this.info = info
+    this.runId = info.get('run_id') ?? ''
+  }
+
+  noResp3(): void {
+    this.resp3 = false
+    this.sayOnce('resp3', {}, 'the upstream has no RESP3: HELLO 3 is answered NOPROTO')
+  }
+
+  outputLimited(setting: string): void {
+    this.sayOnce(
+      'output limit',
+      { setting },
+      'the upstream limits the output of normal clients, and lanes are such clients: set client-output-buffer-limit normal 0 0 0',
+    )
+  }
+
+  missing(power: Power, error: string): void {
+    const rule = `+${power.replace(' ', '|')}`
+    this.sayOnce(
+      power,
+      { power, error },
+      `the upstream's user may not do ${power.toUpperCase()}: ${POWERS[power]}; allow it with ACL SETUSER … ${rule}`,
+    )
+  }
+
+  private sayOnce(what: string, fields: object, text: string): void {
+    if (this.said.has(what)) return
+    this.said.add(what)
+    this.log.warn({ upstream: this.upstream, ...fields }, text)
+  }
+}
