@@ -71,7 +71,8 @@ async function main() {
   backing.control.close()
   await stop(backing.entry)
 
-  result.bars = bars(result)
+  // Numbers of a smoke run mean nothing, so they meet and miss nothing.
+  result.bars = options.quick ? [] : bars(result)
   console.log(report(result, options.markdown))
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`)
   if (options.gate && result.bars.some((bar) => bar.met === false)) process.exitCode = 1

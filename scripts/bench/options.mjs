@@ -65,6 +65,7 @@ export function benchOptions(argv) {
     rounds: Math.ceil(number('rounds', quick ? 2 : 7)),
     seconds: number('seconds', quick ? 0.1 : 2),
     requests: number('requests', undefined),
+    quick,
     warmUp: quick ? 0.1 : 1,
     memoryClients: number('memory-clients', quick ? 300 : 8000),
     laneClients: number('lane-clients', quick ? 100 : 2000),

@@ -1,4 +1,4 @@
-import { bars, ratios, summarizeConnects, summarizeLoad } from './summary.mjs'
+import { ratios, summarizeConnects, summarizeLoad } from './summary.mjs'
 
 /** The result of a run as text: plain columns, or Markdown. CPU comes first, because throughput on shared cores is noise. */
 
@@ -33,7 +33,7 @@ export function report(result, markdown) {
   }
   if (memory !== undefined) add('Resident memory', MEMORY_HEADER, memory.map(memoryRow))
   if (lanes !== undefined) add('Upstream connections', LANES_HEADER, lanes.map(lanesRow))
-  const known = bars(result).filter((bar) => bar.value !== undefined)
+  const known = result.bars.filter((bar) => bar.value !== undefined)
   if (known.length > 0) add('Bars', ['bar', 'at most', 'measured', 'met'], known.map(barRow))
   return out.join('\n')
 }

@@ -1,3 +1,4 @@
+import { DIFFERENCES } from '../../src/commands/differences.ts'
 import { EXCEPTIONS, PASSTHROUGH, REVIEWED, type ReviewedGroup } from '../../src/commands/reviewed.ts'
 import type { CommandSpec, Route } from '../../src/commands/spec.ts'
 import { SERVERS } from '../../src/commands/table.generated.ts'
@@ -37,6 +38,11 @@ shared one.`,
 | why | commands |
 |---|---|
 ${refusedRows().join('\n')}`,
+    `## Differences from a Redis of one's own
+
+| where | what |
+|---|---|
+${DIFFERENCES.map(({ where, what }) => `| ${where} | ${what} |`).join('\n')}`,
     `## Compared with a Redis of one's own
 
 Every open command is run side by side on a bare Redis and through Keyward, and the replies are compared byte by byte,

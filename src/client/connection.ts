@@ -209,6 +209,8 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
   onEnd(): void {
     if (this.router.blocked || this.router.held) this.cut()
     else {
+      // What is not a whole request by now will never be one.
+      this.reader.stop()
       this.ending = true
       this.wake()
     }
