@@ -5,7 +5,7 @@ import { Dispatcher } from './client/dispatcher.ts'
 import type { ClientEnv } from './client/env.ts'
 import { type Bound, Listener } from './client/listener.ts'
 import { Memory } from './client/memory.ts'
-import { RefusalLog } from './client/refusal-log.ts'
+import { Notices } from './client/notices.ts'
 import { familyOf, Stats } from './client/stats.ts'
 import type { CommandTable } from './commands/lookup.ts'
 import type { CommandSpec, ServerView } from './commands/spec.ts'
@@ -46,7 +46,7 @@ export class Proxy implements ClientEnv, ServerView {
   private readonly openToPassthrough = this.table.all().filter((spec) => spec.open !== 'refused')
   readonly version = VERSION
   readonly startedAt = Date.now()
-  readonly refusals: RefusalLog
+  readonly notices: Notices
   /** Every client, with the listener that it came through. */
   readonly clients = new Map<ClientConnection, Door>()
   readonly memory: Memory
@@ -69,7 +69,7 @@ export class Proxy implements ClientEnv, ServerView {
     this.config = config
     this.log = env.log
     this.memory = new Memory(config.memory)
-    this.refusals = new RefusalLog(env.log)
+    this.notices = new Notices(env.log)
     this.dispatcher = new Dispatcher(this)
     for (const options of config.upstreams.values()) this.nodes.set(options.name, this.openNode(options))
   }

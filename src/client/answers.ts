@@ -130,7 +130,7 @@ export class Answers {
   private noteRefusal(client: DispatchClient, spec: CommandSpec, reason: string): void {
     client.stats.error('UNKNOWNCOMMAND')
     client.stats.refused(reason)
-    this.env.refusals.note(client.session.tenant?.name ?? '-', spec.name, reason, this.env.clock.now)
+    this.env.notices.refused(client.session.tenant?.name ?? '-', spec.name, reason, this.env.clock.now)
   }
 }
 

@@ -127,8 +127,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
   }
 
   onRequestLimit(): void {
-    this.stats.error('REQUESTLIMIT')
-    this.cut()
+    this.cutFor('REQUESTLIMIT')
   }
 
   stall(again?: Buffer): void {
@@ -167,8 +166,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     }
     const limit = this.session.tenant?.buffers.output ?? FLUSH_AT
     if (this.wire.queued + this.replies.earlyBytes > limit) {
-      this.stats.error('OUTPUTLIMIT')
-      this.cut()
+      this.cutFor('OUTPUTLIMIT')
       return
     }
     this.recharge()
@@ -220,6 +218,17 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
   drain(impatient: boolean): void {
     if (impatient && this.router.blocked) this.cut()
     else if (this.idle && !this.transactional) this.closeWhenAnswered()
+  }
+
+  relieve(): void {
+    this.cutFor('MEMORY')
+  }
+
+  private cutFor(code: 'REQUESTLIMIT' | 'OUTPUTLIMIT' | 'MEMORY'): void {
+    this.stats.error(code)
+    const { session } = this
+    this.env.notices.cut(session.tenant?.name ?? '-', session.address, code, this.env.clock.now)
+    this.cut()
   }
 
   /** Closes now. */

@@ -8,7 +8,7 @@ import type { Tenant } from '../session/tenant.ts'
 import type { Node } from '../upstream/node.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import type { Memory } from './memory.ts'
-import type { RefusalLog } from './refusal-log.ts'
+import type { Notices } from './notices.ts'
 import type { Stats } from './stats.ts'
 
 /** What all clients of a process share; proxy.ts fills it. */
@@ -23,7 +23,7 @@ export interface ClientEnv {
   readonly writer: ReplyWriter
   readonly limits: RequestLimits
   readonly memory: Memory
-  readonly refusals: RefusalLog
+  readonly notices: Notices
   readonly draining: boolean
   node(tenant: Tenant): Node
   /** A small number for the tenant, the same as long as the process lives. */

@@ -2,8 +2,8 @@
 export interface MemoryHolder {
   /** Bytes charged to it. */
   readonly charged: number
-  /** Cut it, because it holds most and the process is over its limit. */
-  cut(): void
+  /** Close it, because it holds most and the process is over its limit. */
+  relieve(): void
 }
 
 /**
@@ -36,7 +36,7 @@ export class Memory {
       if (most === undefined) return
       const before = this.total
       this.cuts++
-      most.cut()
+      most.relieve()
       if (this.total >= before) return
     }
   }

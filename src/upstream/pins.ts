@@ -113,6 +113,8 @@ export class Pins {
     this.backoff.reset()
     this.idle.push(pin)
     this.serve()
+    // The one who wanted it may have left meanwhile.
+    if (this.idle.length > this.host.pins.warm && this.idle.includes(pin)) pin.close('nobody needs the pin any more')
   }
 
   /** `pin` goes back; `clean`: its replies proved that it holds no state of the client. */
