@@ -227,9 +227,10 @@ export class Proxy implements ClientEnv, ServerView {
   async reload(config: Config): Promise<void> {
     const moved = diffNamespaces(this.config, config)
     if (moved.length > 0) throw new Error(moved.join('; '))
-    const listeners = (one: Config) => JSON.stringify(one.listeners.map(({ address }) => address))
+    const listeners = (one: Config) =>
+      JSON.stringify(one.listeners.map(({ address, tls }) => [address, tls !== undefined]))
     if (listeners(config) !== listeners(this.config)) {
-      throw new Error('listeners changed: addresses are taken at start; restart Keyward to change them')
+      throw new Error('listeners changed: addresses, and whether they speak TLS, are settled at start; restart Keyward')
     }
     const before = this.config
     this.config = config
@@ -249,6 +250,7 @@ export class Proxy implements ClientEnv, ServerView {
       node.retire()
     }
     for (let i = 0; i < this.doors.length; i++) {
+      this.doors[i].listener.renew(config.listeners[i])
       this.doors[i].authenticator = buildAuthenticator(config.tenants.values(), config.listeners[i])
     }
     for (const [client, door] of [...this.clients]) client.reconfigure(config.tenants, door.authenticator)

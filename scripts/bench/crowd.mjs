@@ -11,7 +11,9 @@ const KIB = 'v'.repeat(1024)
 
 /**
  * Resident memory of a proxy's process group per client that has logged in and done a SET and a GET of 1 KiB and now
- * waits. A fresh process of each target, warmed up by a tenth of the clients, which have left.
+ * waits: a fresh process of each target, warmed up by a tenth of the clients, which have left. What the clients are
+ * compared with is the lower of fresh and warmed up, so that garbage which the warm-up left is counted against the
+ * target, not for it.
  */
 export async function runMemory({ backing, found, password, clients, log }) {
   needOpenFiles(2 * clients + 500)
@@ -20,17 +22,19 @@ export async function runMemory({ backing, found, password, clients, log }) {
     if (one.name === 'bare') continue
     const target = await startTarget(one, backing, password, clients)
     try {
+      const fresh = await settledBytes(target.pid)
       closeAll(await gather(target, Math.ceil(clients / 10)))
-      const before = await settledBytes(target.pid)
+      const warm = await settledBytes(target.pid)
       const crowd = await gather(target, clients)
       const busy = residentBytes(target.pid)
-      const after = await settledBytes(target.pid)
+      const settled = await settledBytes(target.pid)
       for (const client of crowd) {
         if ((await client.send(PING)) !== '+PONG\r\n') throw new Error(`${one.name} lost a client`)
       }
       closeAll(crowd)
-      rows.push({ target: one.name, clients, before, busy, after, perClient: (after - before) / clients })
-      log(`${one.name}: ${clients} clients, ${((after - before) / clients / 1024).toFixed(2)} KiB each`)
+      const perClient = (settled - Math.min(fresh, warm)) / clients
+      rows.push({ target: one.name, clients, fresh, warm, busy, settled, perClient })
+      log(`${one.name}: ${clients} clients, ${(perClient / 1024).toFixed(2)} KiB each`)
     } finally {
       await target.stop()
     }

@@ -38,17 +38,21 @@ export function report(result, markdown) {
   return out.join('\n')
 }
 
-function heading({ machine, versions, commit, date, settings }, markdown) {
+function heading({ machine, versions, commit, date, settings, load, connects }, markdown) {
   const versionList = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   const lines = [
     `date      ${date}`,
     `machine   ${machine.model}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, load before ${machine.loadBefore.toFixed(2)}`,
     `versions  ${versionList.join(', ')}`,
     `commit    ${commit}`,
-    `load      ${settings.connections} connections, ${settings.valueBytes}-byte values, ${settings.keys} existing keys, ` +
-      `${settings.rounds} rounds, ${settings.requests ?? `cells of ${settings.seconds} s`}${settings.requests ? ' requests a cell' : ''}`,
   ]
+  if (load !== undefined || connects !== undefined) lines.push(`load      ${loadText(settings)}`)
   return markdown ? ['```', ...lines, '```', ''] : [...lines, '']
+}
+
+function loadText({ connections, valueBytes, keys, rounds, requests, seconds }) {
+  const cells = requests === undefined ? `cells of ${seconds} s` : `cells of ${requests} requests`
+  return `${connections} connections, ${valueBytes}-byte values, ${keys} existing keys, ${rounds} rounds, ${cells}`
 }
 
 function table(title, header, rows, markdown) {
@@ -103,10 +107,10 @@ function connectRow({ target, cells: { connect } }) {
   ]
 }
 
-const MEMORY_HEADER = ['', 'clients', 'before MiB', 'busy MiB', 'settled MiB', 'KiB per client']
-function memoryRow({ target, clients, before, busy, after, perClient }) {
-  const mib = (bytes) => (bytes / 2 ** 20).toFixed(1)
-  return [target, String(clients), mib(before), mib(busy), mib(after), (perClient / 1024).toFixed(2)]
+const MEMORY_HEADER = ['', 'clients', 'fresh MiB', 'warm MiB', 'busy MiB', 'settled MiB', 'KiB per client']
+function memoryRow({ target, clients, perClient, ...bytes }) {
+  const mib = [bytes.fresh, bytes.warm, bytes.busy, bytes.settled].map((value) => (value / 2 ** 20).toFixed(1))
+  return [target, String(clients), ...mib, (perClient / 1024).toFixed(2)]
 }
 
 const LANES_HEADER = ['', 'clients', 'requests', 'upstream connections', 'of them']

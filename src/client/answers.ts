@@ -29,8 +29,10 @@ export class Answers {
     }
     const before = session.replyMode
     if (before === 'skip') session.replyMode = 'on'
-    const { tenant } = session
+    const { tenant, protocol } = session
     const bytes = this.answer(client, spec, request.view(), false)
+    if (spec.name === 'reset') client.transaction?.end()
+    if (session.tenant !== tenant || session.protocol !== protocol || spec.name === 'reset') client.forsakeTransaction()
     if (session.tenant !== tenant) this.entered(client)
     // CLIENT REPLY ON and RESET end the silence with their own reply.
     const muted = before === 'off' ? session.replyMode === 'off' : before === 'skip' && spec.name !== 'client|reply'

@@ -46,6 +46,7 @@ export abstract class ClientExchanges implements DispatchClient {
   /** There is output: write it at the end of the turn. */
   abstract wake(): void
   abstract flush(): void
+  abstract kept(bytes: number): void
   abstract settled(): void
   abstract entered(): void
   abstract stall(again?: Buffer): void
@@ -89,7 +90,7 @@ export abstract class ClientExchanges implements DispatchClient {
     if (this.gone) return
     let bytes: Buffer
     try {
-      bytes = reviseReply(this, x, type, buf, start, end)
+      bytes = x.mute && !x.inTransaction ? NO_BYTES : reviseReply(this, x, type, buf, start, end)
     } catch (error) {
       this.env.fault(error)
       this.stats.error('BADUPSTREAM')
@@ -137,14 +138,19 @@ export abstract class ClientExchanges implements DispatchClient {
     this.router.pinRefused(code)
   }
 
+  forsakeTransaction(): void {
+    this.router.dropPin()
+    if (this.transaction?.active) this.transaction.lost = true
+  }
+
   pinLost(): void {
     this.router.pinLost()
     if (this.transaction?.active) this.transaction.lost = true
   }
 
-  requeue(x: Exchange): void {
-    if (x.blocks) sendAgain(x, this.env.clock.now)
-    this.router.requeue(x)
+  requeue(again: readonly Exchange[]): void {
+    for (const x of again) if (x.blocks) sendAgain(x, this.env.clock.now)
+    this.router.requeue(again)
   }
 
   overheard(x: Exchange, frame: Buffer): void {
@@ -156,8 +162,10 @@ export abstract class ClientExchanges implements DispatchClient {
     if (this.gone || !error.startsWith('-UNBLOCKED')) return false
     this.pending--
     this.pinClean = false
-    this.router.unblocked()
-    this.requeue(x)
+    this.router.dropPin()
+    this.requeue([x])
     return true
   }
 }
+
+const NO_BYTES = Buffer.alloc(0)

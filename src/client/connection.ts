@@ -14,6 +14,9 @@ import { Stall } from './stall.ts'
 /** Unanswered requests of one client, in bytes, from which it is not read for a while. */
 const READ_AHEAD = 1024 * 1024
 
+/** Milliseconds in which a blocking command that came with the client's FIN may be answered. */
+const FIN_GRACE = 25
+
 /**
  * One client's socket and life: bytes in, requests to the dispatcher, replies out, one write per turn. The main loop is
  * onBytes -> RequestReader -> onRequest -> Dispatcher -> Router; replies come back through ClientExchanges.
@@ -21,6 +24,8 @@ const READ_AHEAD = 1024 * 1024
 export class ClientConnection extends ClientExchanges implements WireOwner, Flushable, RequestSink, MemoryHolder {
   dirty = false
   charged = 0
+  private keptBytes = 0
+  private unstalling = false
   /** Set once no more requests are taken: after QUIT, a protocol error, the client's FIN, or while draining. */
   private ending = false
   /** QUIT or a protocol error: what was read behind it does not count. */
@@ -45,7 +50,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       this.pending === 0 &&
       this.router.waiting === 0 &&
       this.reader.pendingBytes === 0 &&
-      !this.stallQueue.active
+      this.stallQueue.empty
     )
   }
 
@@ -95,7 +100,13 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       this.cut()
       return
     }
-    if (this.requestBytes + this.stallQueue.bytes > READ_AHEAD && !this.router.blocked) this.wire.pause()
+    const unanswered = this.requestBytes + this.stallQueue.bytes
+    if (unanswered + this.reader.pendingBytes > (this.session.tenant?.buffers.request ?? READ_AHEAD)) {
+      this.cutFor('REQUESTLIMIT')
+      return
+    }
+    // While it is blocked, its FIN must be seen.
+    if (unanswered > READ_AHEAD && !this.router.blocked) this.wire.pause()
     this.recharge()
   }
 
@@ -131,8 +142,15 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
   }
 
   stall(again?: Buffer): void {
-    this.stallQueue.begin()
-    if (again !== undefined) this.stallQueue.add(again)
+    this.stallQueue.begin(again)
+  }
+
+  /** Looks at stalled requests as long as nothing is under way that they depend on. */
+  private unstall(): void {
+    this.unstalling = true
+    while (this.stallQueue.active && this.quiet) this.stallQueue.release(this.env.limits, this)
+    this.unstalling = false
+    if (!this.stallQueue.active) this.sayLastWords()
   }
 
   // Replies out.
@@ -144,11 +162,9 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
   settled(): void {
     if (this.gone) return
     if (this.pending === 0) {
+      this.keptBytes = 0
       this.router.resume()
-      if (this.stallQueue.active && this.quiet) {
-        this.stallQueue.release(this.env.limits, this)
-        if (!this.stallQueue.active) this.sayLastWords()
-      }
+      if (this.stallQueue.active && !this.unstalling) this.unstall()
     }
     this.replies.advance()
     if (this.requestBytes + this.stallQueue.bytes <= READ_AHEAD / 2) this.wire.resume()
@@ -177,6 +193,12 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.recharge()
   }
 
+  kept(bytes: number): void {
+    // It is put together, taken apart and written again: three copies at the worst.
+    this.keptBytes = 3 * bytes
+    this.recharge()
+  }
+
   private recharge(): void {
     if (this.gone) return
     const bytes =
@@ -186,6 +208,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       this.replies.earlyBytes +
       this.replies.outBytes +
       this.wire.queued +
+      this.keptBytes +
       (this.transaction?.bytes ?? 0)
     if (bytes === this.charged) return
     const before = this.charged
@@ -205,13 +228,19 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
 
   /** FIN. Redis closes at once; what it had read is executed, so that is waited for, unless it would wait too. */
   onEnd(): void {
-    if (this.router.blocked || this.router.held) this.cut()
-    else {
-      // What is not a whole request by now will never be one.
-      this.reader.stop()
-      this.ending = true
-      this.wake()
-    }
+    // What is not a whole request by now will never be one.
+    this.reader.stop()
+    this.ending = true
+    this.wake()
+    this.leaveIfBlocked()
+  }
+
+  /** A command that was sent just now may have its answer on the way; one that blocks must not take anything any more. */
+  private leaveIfBlocked(): void {
+    if (this.gone) return
+    const { router } = this
+    if (router.held || router.blockedFor(this.env.clock.tick()) > FIN_GRACE) this.cut()
+    else if (router.blocked) setTimeout(() => this.leaveIfBlocked(), FIN_GRACE + 1)
   }
 
   /** While draining: closes when nothing is under way, blocked commands too once `impatient`. */

@@ -33,6 +33,8 @@ export interface DispatchClient extends ExchangeClient {
   say(bytes: Buffer): void
   /** Keyward's own reply to a member of a transaction, made when EXEC was executed. */
   answerMember(spec: CommandSpec, args: StoredArgs): Buffer
+  /** What was watched or queued is bound to a connection that no longer fits the session: it is gone. */
+  forsakeTransaction(): void
   /** The session's tenant changed. */
   entered(): void
   closeWhenAnswered(): void

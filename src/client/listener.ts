@@ -1,6 +1,6 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:tls'
 import type { ListenerOptions } from './options.ts'
 
 /** Where a listener really listens (port 0 is resolved). */
@@ -42,6 +42,11 @@ export class Listener {
       else this.server.listen({ host: address.host, port: address.port, backlog: BACKLOG }, done)
     })
     if ('path' in address && address.mode !== undefined) chmodSync(address.path, address.mode)
+  }
+
+  /** Takes over another certificate for clients that connect from now on. The address stays. */
+  renew(options: ListenerOptions): void {
+    if (options.tls !== undefined && this.server instanceof TlsServer) this.server.setSecureContext(options.tls)
   }
 
   get bound(): Bound {

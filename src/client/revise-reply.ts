@@ -2,6 +2,7 @@ import type { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { stripDecoded, stripError, stripReply } from '../keyspace/rewrite-reply.ts'
 import { decodeReply, encodeReply } from '../resp/reply-decoder.ts'
+import { ARRAY, ERROR, NULL, PUSH, STRING as SIMPLE } from '../resp/type-bytes.ts'
 import type { Reply } from '../resp/types.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import { Abort, type Member } from './transaction.ts'
@@ -18,7 +19,7 @@ export function reviseReply(
   start: number,
   end: number,
 ): Buffer {
-  if (x.inTransaction) afterTransaction(client, x, type)
+  if (x.state !== 'none') client.pinClean = provesClean(x, type, buf.subarray(start, end))
   if (x.note instanceof Abort) {
     client.stats.error('EXECABORT')
     return x.note.error
@@ -37,22 +38,13 @@ function queued(x: Exchange, type: number): boolean {
   return x.inTransaction && type === SIMPLE
 }
 
-/** What the reply says about the state of the pin, and about the session after EXEC. */
-function afterTransaction(client: DispatchClient, x: Exchange, type: number): void {
-  switch (x.spec.name) {
-    case 'multi':
-    case 'watch':
-      client.pinClean = false
-      break
-    case 'exec':
-      // An array, a null, EXECABORT, or +OK for DISCARD in its place: over, and nothing is watched any more.
-      client.pinClean = true
-      break
-    case 'discard':
-    case 'unwatch':
-      client.pinClean = type === SIMPLE
-      break
-  }
+/** What the reply to a command that opens or ends a transaction proves about its connection. */
+function provesClean(x: Exchange, type: number, line: Buffer): boolean {
+  if (x.state !== 'ends') return false
+  if (type === SIMPLE) return line.equals(OK)
+  if (x.spec.name !== 'exec') return false
+  // Executed, or not because of WATCH, or refused: over in each case.
+  return type === ARRAY || type === NULL || (type === ERROR && line.subarray(0, EXECABORT.length).equals(EXECABORT))
 }
 
 function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number, end: number): Buffer {
@@ -86,7 +78,5 @@ function stripMember(item: Reply, spec: CommandSpec, prefix: Buffer): void {
 }
 
 const MINUS = Buffer.from('-')
-const ERROR = 0x2d
-const SIMPLE = 0x2b
-const ARRAY = 0x2a
-const PUSH = 0x3e
+const OK = Buffer.from('+OK\r\n')
+const EXECABORT = Buffer.from('-EXECABORT ')

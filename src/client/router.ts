@@ -26,6 +26,8 @@ export class Router {
   private tail: Exchange | undefined = undefined
   waiting = 0
   private pin: Connection | undefined = undefined
+  /** Where the pin came from; the client may be with another node by now. */
+  private pinNode: Node | undefined = undefined
   private pinUse: PinUse = 'blocked'
   /** The first in the queue needs a pin. */
   private wanted = false
@@ -41,9 +43,16 @@ export class Router {
     return (this.asking && this.pinUse === 'blocked') || this.pin?.queue.head?.blocks === true
   }
 
+  /** Milliseconds for which the command that blocks has been sent; 0 when there is none, or it waits for its pin. `now`: clock time. */
+  blockedFor(now: number): number {
+    const head = this.pin?.queue.head
+    return head?.blocks === true && head.place === 'sent' ? now - head.since : 0
+  }
+
   /** Requests wait for an upstream that is away. */
   get held(): boolean {
-    return this.asking || (this.client.pending > 0 && this.client.via !== undefined && !('ready' in this.client.via))
+    if (this.asking) return this.node?.downSince !== undefined
+    return this.client.pending > 0 && this.client.via !== undefined && !('ready' in this.client.via)
   }
 
   /** Where the bytes of a request that goes `way` should be written. */
@@ -112,6 +121,7 @@ export class Router {
   pinReady(pin: Connection): void {
     this.asking = false
     this.pin = pin
+    this.pinNode = this.node
     this.resume()
   }
 
@@ -131,11 +141,9 @@ export class Router {
     x.moveTo('answered')
   }
 
-  /** The server stopped serving blocked clients: it is no longer the one to ask. */
-  unblocked(): void {
-    const pin = this.pin
-    this.pin = undefined
-    if (pin !== undefined) this.node?.pinPool.release(pin, false)
+  /** Closes the pin, if there is one: what it holds is of no use any more. */
+  dropPin(): void {
+    this.release(false)
   }
 
   pinLost(): void {
@@ -143,9 +151,13 @@ export class Router {
   }
 
   private giveBack(): void {
+    this.release(this.pinUse === 'blocked' || this.client.pinClean)
+  }
+
+  private release(clean: boolean): void {
     const pin = this.pin
     this.pin = undefined
-    if (pin !== undefined) this.node?.pinPool.release(pin, this.pinUse === 'blocked' || this.client.pinClean)
+    if (pin !== undefined) this.pinNode?.pinPool.release(pin, clean)
   }
 
   /** Called when exchanges were answered: what waited behind them may go. */
@@ -184,19 +196,18 @@ export class Router {
     return x
   }
 
-  /** x, lost with its pin before it was executed (or not to be missed), goes first among those that wait. */
-  requeue(x: Exchange): void {
-    x.moveTo('barrier')
-    this.unshift(x)
+  /** Lost with their pin before they were executed: they go, in their order, in front of those that wait. */
+  requeue(again: readonly Exchange[]): void {
+    for (const x of again.toReversed()) {
+      x.moveTo('barrier')
+      this.unshift(x)
+    }
     this.resume()
   }
 
   /** The client is gone. A pin closes at once: a blocked command must not take an element for nobody. */
   leave(): void {
     for (let x = this.shift(); x !== undefined; x = this.shift()) x.moveTo('answered')
-    const pin = this.pin
-    if (pin === undefined) return
-    this.pin = undefined
-    this.node?.pinPool.release(pin, false)
+    this.dropPin()
   }
 }

@@ -6,42 +6,66 @@ import type { RequestLimits, RequestSink } from '../resp/types.ts'
  * AUTH with requests in flight, behind EXEC with a SELECT in it. Limit: `buffers.request`, as for all requests.
  */
 export class Stall {
-  private frames: Buffer[] | undefined = undefined
-  private releasing = false
+  active = false
   /** Bytes kept. */
   bytes = 0
+  private frames: Buffer[] | undefined = undefined
+  /** The next one to be looked at. */
+  private at = 0
+  private releasing = false
 
-  get active(): boolean {
-    return this.frames !== undefined
+  /** Something of it is left. */
+  get empty(): boolean {
+    return !this.active && this.frames === undefined
   }
 
-  begin(): void {
-    this.frames ??= []
+  /**
+   * Keeps all requests from now on. `again`: the request that is being looked at, whole, if it has to be looked at
+   * once more.
+   */
+  begin(again?: Buffer): void {
+    this.active = true
+    if (again === undefined) return
+    if (this.releasing) {
+      // It is in the list already; what is behind it stays where it is, so a long pipeline is walked once.
+      this.at--
+      this.bytes += again.length
+    } else {
+      this.add(again)
+    }
   }
 
   /** Keeps a copy of a whole request. */
   add(frame: Buffer): void {
-    this.frames?.push(Buffer.from(frame))
+    this.frames ??= []
+    this.frames.push(Buffer.from(frame))
     this.bytes += frame.length
   }
 
-  /** Hands the requests to the sink, in order. One of them may begin a new stall; those behind it are kept anew. */
+  /** Hands the requests to the sink, in order, up to one that begins a new stall. */
   release(limits: RequestLimits, sink: RequestSink): void {
+    if (this.releasing) return
+    this.active = false
     const { frames } = this
-    if (frames === undefined || this.releasing) return
-    this.frames = undefined
+    if (frames === undefined) return
     this.releasing = true
     const reader = new RequestReader(limits)
     reader.authenticated = true
-    for (const frame of frames) {
+    while (this.at < frames.length && !this.active) {
+      const frame = frames[this.at++]
       this.bytes -= frame.length
       reader.feed(frame, 0, frame.length, sink)
     }
     this.releasing = false
+    if (this.at < frames.length) return
+    this.frames = undefined
+    this.at = 0
   }
 
   drop(): void {
+    this.active = false
     this.frames = undefined
+    this.at = 0
     this.bytes = 0
   }
 }

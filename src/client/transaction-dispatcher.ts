@@ -76,6 +76,7 @@ export class TransactionDispatcher {
       return
     }
     const x = this.open(client, spec)
+    x.state = 'opens'
     this.outgoing.rewrite(client, x, 'transaction', request)
     client.router.send(x, client.node as Node)
   }
@@ -84,6 +85,7 @@ export class TransactionDispatcher {
   private end(client: DispatchClient, tx: Transaction, spec: CommandSpec, bytes: Buffer): void {
     this.control(client, tx, spec, bytes)
     tx.end()
+    client.router.resume()
   }
 
   private exec(client: DispatchClient, tx: Transaction, spec: CommandSpec): void {
@@ -92,6 +94,7 @@ export class TransactionDispatcher {
     if (lost) {
       client.stats.error('EXECABORT')
       this.answers.say(client, ERROR_BYTES.EXECABORT)
+      client.router.resume()
       return
     }
     if (dirty) this.discard(client, spec, ERROR_BYTES.EXECABORT)
@@ -108,6 +111,7 @@ export class TransactionDispatcher {
     tx?.end()
     if (open) this.discard(client, spec, line)
     else this.answers.say(client, line)
+    client.router.resume()
   }
 
   /** DISCARD upstream, `error` to the client. */
@@ -124,6 +128,7 @@ export class TransactionDispatcher {
   private send(client: DispatchClient, spec: CommandSpec, bytes: Buffer, note: unknown): void {
     const x = this.open(client, spec)
     x.note = note
+    x.state = bytes === MULTI ? 'opens' : 'ends'
     this.outgoing.replace(client, x, bytes)
     client.router.send(x, client.node as Node)
   }

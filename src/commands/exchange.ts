@@ -53,14 +53,16 @@ export interface ExchangeClient {
   emit(buf: Buffer, start: number, end: number, stable: boolean): void
   /** A whole reply that pop() refused or that needs a look: type is the RESP type byte. `stable` as for emit. */
   deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): void
+  /** So many bytes of an unfinished reply are kept for this client, because it must be read whole. */
+  kept(bytes: number): void
   /** A reply that x.swallow drops, for a command that wants to know it. */
   overheard(x: Exchange, frame: Buffer): void
   /** x, on a pin, was answered by an error. True: it is issued again, and the client keeps it. */
   reissue(x: Exchange, error: string): boolean
   /** Answers x with an error of our own, or, when its reply has begun to reach the client, breaks the connection off. */
   fail(x: Exchange, code: ErrorCode): void
-  /** x, which was lost on its way to or on a pin, may be sent again: find a way for it anew. */
-  requeue(x: Exchange): void
+  /** Lost on their way to or on a pin, they may be sent again, in this order: find a way for them anew. */
+  requeue(again: readonly Exchange[]): void
   /** A connection of its own, asked for earlier, is there. */
   pinReady(via: Via): void
   /** It will not come. */
@@ -111,6 +113,8 @@ export class Exchange {
   blocks = false
   /** Which way it goes, decided when it was read. */
   way: Way = 'lane'
+  /** MULTI and WATCH give their connection state, EXEC, DISCARD and UNWATCH take it away again; members do neither. */
+  state: 'none' | 'opens' | 'ends' = 'none'
   /** Its reply has begun to reach the client: it can only be finished or broken off. */
   streaming = false
   /** The reply, when it came before its turn. */

@@ -58,10 +58,17 @@ function toSource(parsed: Parsed, repairs: readonly Repair[]): Source {
   let value: unknown
   try {
     value = restore(parsed.doc.toJS({ maxAliasCount: 100 }), repairs)
+    // An alias inside what it stands for makes a value without end, which this throws at.
+    JSON.stringify(value)
   } catch {
     const at = lineColumn(parsed, 0)
     if (faults.length === 0) {
-      faults.push({ ...at, path: [], message: 'the file repeats itself too often', cure: 'use fewer aliases (*name)' })
+      faults.push({
+        ...at,
+        path: [],
+        message: 'the file repeats itself too often, or without end',
+        cure: 'use fewer aliases (*name)',
+      })
     }
   }
   for (const repair of repairs) {

@@ -41,10 +41,13 @@ export class Control implements ExchangeClient {
   fail(x: Exchange): void {
     ;(x.note as Answer)(undefined)
   }
-  requeue(x: Exchange): void {
-    x.moveTo('answered')
-    this.fail(x)
+  requeue(again: readonly Exchange[]): void {
+    for (const x of again) {
+      x.moveTo('answered')
+      this.fail(x)
+    }
   }
+  kept(): void {}
   pinReady(): void {}
   pinRefused(): void {}
   pinLost(): void {}

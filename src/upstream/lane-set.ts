@@ -21,6 +21,8 @@ export interface LaneHost {
   now(): number
   /** False while data of a lost connection may still be executed, or the server's role is in doubt. */
   readonly open: boolean
+  /** Some lane is ready. */
+  readonly usable: boolean
   readonly resp3: boolean
   dialLane(key: LaneKey): Connection
   /** Runs fn after `delay` milliseconds unless the node was stopped. */
@@ -78,12 +80,10 @@ export class LaneSet implements Via {
   private hold(x: Exchange): void {
     x.client.via = this
     x.own()
-    if (this.held.bytes + x.size > this.host.holdMemory) {
-      fail(x, 'UPSTREAMDOWN')
-      return
-    }
-    this.held.add(x, this.host.now())
     this.open()
+    // Of an upstream that is there, only this set's first lane is being opened: `buffers.request` is limit enough.
+    if (!this.host.usable && this.held.bytes + x.size > this.host.holdMemory) fail(x, 'UPSTREAMDOWN')
+    else this.held.add(x, this.host.now())
   }
 
   /** The first lane that is not busy, else the least busy one; opens another when all are. */

@@ -92,6 +92,9 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   get holdMemory(): number {
     return this.options.hold.memory
   }
+  get usable(): boolean {
+    return this.downSince === undefined
+  }
   get holdTime(): number {
     return this.options.hold.time
   }
@@ -281,24 +284,22 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     const lost = sortLost(left)
     holder.pinLost()
     for (const x of lost.abandoned) close(x)
+    const again: Exchange[] = []
     for (const x of lost.unknown) {
       if (x.inTransaction && x.spec.name !== 'exec') fail(x, 'EXECABORT')
-      else if (x.spec.route === 'blocking' && this.mayReissue(x)) this.requeue(x)
+      else if (x.spec.route === 'blocking' && this.mayReissue(x)) again.push(x)
       else fail(x, 'OUTCOMEUNKNOWN')
     }
     for (const x of lost.repeat) {
       if (x.inTransaction) fail(x, 'EXECABORT')
-      else this.requeue(x)
+      else again.push(x)
     }
+    holder.pending -= again.length
+    if (again.length > 0) holder.requeue(again)
   }
 
   private mayReissue(x: Exchange): boolean {
     return this.options.reissueBlocked && !x.client.gone
-  }
-
-  private requeue(x: Exchange): void {
-    x.client.pending--
-    x.client.requeue(x)
   }
 
   // What takes too long.
@@ -338,7 +339,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     const { request } = this.options.timeouts
     if (connection.queue.head !== undefined) {
       checkTimeOuts(connection, now, request)
-    } else if (connection.retired) {
+    } else if (connection.retired && connection.holder === undefined) {
       connection.close('retired')
     } else if (connection.holder === undefined && now - connection.lastBytesAt > this.options.keepAlive) {
       // Not on a pin that is lent: inside MULTI the PING would be queued.

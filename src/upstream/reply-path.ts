@@ -68,12 +68,15 @@ export class ReplyPath {
     const { queue, scanner } = this
     const { type } = scanner
     if (type === PUSH) {
+      // Nobody's: it must not lie inside a run.
+      this.endRun(buf, stable)
       this.forgetParts()
       return
     }
     const x = queue.next
     if (x === undefined) throw new BadReply('a reply that nobody asked for')
     if (x.swallow > 0) {
+      this.endRun(buf, stable)
       this.swallow(x, buf, from, to)
       return
     }
@@ -118,6 +121,7 @@ export class ReplyPath {
         this.parts.push(buf.subarray(from, to))
         const frame = Buffer.concat(this.parts)
         this.forgetParts()
+        if (frame.length > STREAM_FROM) client.kept(0)
         if (!this.answer(x, type, frame, 0, frame.length, true)) return
       }
     }
@@ -157,7 +161,10 @@ export class ReplyPath {
       return
     }
     if (x.place === 'abandoned' || (x.swallow > 0 && x.spec.quirk.fromNewest !== true)) return
+    // A silent client's reply is dropped as it comes, but for what a transaction has to know.
+    if (x.mute && !x.inTransaction) return
     this.parts.push(stable ? buf.subarray(pos, end) : Buffer.from(buf.subarray(pos, end)))
+    if (this.partBytes > STREAM_FROM) x.client.kept(this.partBytes)
     if (this.partBytes > MOST_KEPT) throw new BadReply('a reply too big to be kept')
     const streams = this.partBytes >= STREAM_FROM && x.plain && x.swallow === 0 && mayStream(this.parts[0][0])
     if (!streams || !x.client.leads(x)) return

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Random } from '../differential/random.ts'
-import { type Faults, FaultProxy } from '../helpers/fault-proxy.ts'
-import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { FaultProxy, type Faults } from '../helpers/fault-proxy.ts'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -43,10 +43,18 @@ test.each(Array.from({ length: rounds }, (_, i) => [`${SEED}-${i}`]))(
       configFor(
         fault,
         { shutdown: { deadline: '3s' } },
-        { timeouts: { request: '400ms', connect: '400ms' }, hold: { time: '900ms', memory: '256KiB' }, bulk: '8KiB', pins: { max: 12, perTenant: 12, warm: 2 } },
+        {
+          timeouts: { request: '400ms', connect: '400ms' },
+          hold: { time: '900ms', memory: '256KiB' },
+          bulk: '8KiB',
+          pins: { max: 12, perTenant: 12, warm: 2 },
+        },
       ),
     )
-    const actors = Array.from({ length: CLIENTS }, (_, n) => new Actor(keyward, `${seed}:${n}`, new Random(`${seed} ${n}`)))
+    const actors = Array.from(
+      { length: CLIENTS },
+      (_, n) => new Actor(keyward, `${seed}:${n}`, new Random(`${seed} ${n}`)),
+    )
     const until = Date.now() + seconds * 1000
     const work = actors.map((actor) => actor.run(until))
     while (Date.now() < until) {
@@ -70,10 +78,17 @@ test.each(Array.from({ length: rounds }, (_, i) => [`${SEED}-${i}`]))(
     const asked = actors.reduce((sum, actor) => sum + actor.asked, 0)
     const unsure = actors.reduce((sum, actor) => sum + actor.unsure, 0)
     const lives = actors.reduce((sum, actor) => sum + actor.lives, 0)
-    console.log(`chaos ${seed}: ${asked} requests, ${unsure} not confirmed, ${lives} client connections, ${fault.accepted} upstream connections, ${fault.cuts} cuts`)
+    console.log(
+      `chaos ${seed}: ${asked} requests, ${unsure} not confirmed, ${lives} client connections, ${fault.accepted} upstream connections, ${fault.cuts} cuts`,
+    )
 
     // Those that are still there get an answer to everything.
-    expect(await eventually(() => { const now = places(keyward); return now.unanswered + now.abandoned + now.sent + now.held + now.barrier === 0 })).toBe(true)
+    expect(
+      await eventually(() => {
+        const now = places(keyward)
+        return now.unanswered + now.abandoned + now.sent + now.held + now.barrier === 0
+      }),
+    ).toBe(true)
     for (const actor of actors) await actor.audit(bare)
 
     // The last requests meet a drain; blocked ones are cut by it.
@@ -219,7 +234,12 @@ class Actor {
   }
 
   private unlessError(reply: string, pattern: RegExp): void {
-    if (/^-(UPSTREAMDOWN not sent|UPSTREAMTIMEOUT|OUTCOMEUNKNOWN|EXECABORT|ERR max number of clients|ERR EXEC without MULTI)/.test(reply)) this.unsure++
+    if (
+      /^-(UPSTREAMDOWN not sent|UPSTREAMTIMEOUT|OUTCOMEUNKNOWN|EXECABORT|ERR max number of clients|ERR EXEC without MULTI)/.test(
+        reply,
+      )
+    )
+      this.unsure++
     else expect(reply).toMatch(pattern)
   }
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { buildTable } from '../../src/commands/table.ts'
 import { type CommandSpec, FLAG } from '../../src/commands/spec.ts'
+import { buildTable } from '../../src/commands/table.ts'
 import { type Args, ask, decode, encode, type Frame, MissingReplies, show, showArgs } from '../helpers/differential.ts'
 import type { RawClient } from '../helpers/raw-client.ts'
 import { type CommandDoc, readDocs } from './grammar.ts'
@@ -16,7 +16,7 @@ import { differences } from './state.ts'
  */
 
 /** Lists that were compared byte by byte in one run with Redis 7.0; may only grow. */
-const LEAST_EXACT = 0
+const LEAST_EXACT = 21_000
 
 /** They change or end the connection: one connection for each list, and a PING behind it. */
 const SOLO = new Set(
@@ -45,8 +45,20 @@ beforeAll(async () => {
   pristine = JSON.stringify([...(await sides.bareDoor.state())])
   const client = await sides.bare()
   docs = readDocs((await ask(client, [['COMMAND', 'DOCS']]))[0])
-  const keys = [...KEYS.string.slice(0, 3), ...KEYS.list.slice(0, 2), ...KEYS.hash.slice(0, 2), 'set:a', 'zset:a', 'stream:b']
-  const dumps = (await ask(client, keys.map((key) => ['DUMP', key]))).map((frame) => decode(frame).text ?? '')
+  const keys = [
+    ...KEYS.string.slice(0, 3),
+    ...KEYS.list.slice(0, 2),
+    ...KEYS.hash.slice(0, 2),
+    'set:a',
+    'zset:a',
+    'stream:b',
+  ]
+  const dumps = (
+    await ask(
+      client,
+      keys.map((key) => ['DUMP', key]),
+    )
+  ).map((frame) => decode(frame).text ?? '')
   payloads = [...dumps, ...dumps, 'not a payload', '', dumps[0].slice(0, -1)]
   client.destroy()
 }, 120_000)
@@ -129,7 +141,12 @@ async function runAlone(name: string, lists: readonly List[], protocol: 2 | 3): 
   return problems
 }
 
-async function compare(name: string, requests: readonly Args[], bare: RawClient, proxied: RawClient): Promise<string[]> {
+async function compare(
+  name: string,
+  requests: readonly Args[],
+  bare: RawClient,
+  proxied: RawClient,
+): Promise<string[]> {
   const [left, right] = await Promise.all([ask(bare, requests).catch(partly), ask(proxied, requests).catch(partly)])
   const problems: string[] = []
   for (const [i, args] of requests.entries()) {

@@ -28,7 +28,10 @@ export function readDocs(frame: Frame): Map<string, CommandDoc> {
 }
 
 function add(docs: Map<string, CommandDoc>, name: string, doc: Value, group: string): void {
-  docs.set(name, { group: field(doc, 'group')?.text ?? group, args: (field(doc, 'arguments')?.items ?? []).map(argument) })
+  docs.set(name, {
+    group: field(doc, 'group')?.text ?? group,
+    args: (field(doc, 'arguments')?.items ?? []).map(argument),
+  })
 }
 
 function argument(value: Value): Argument {

@@ -2,7 +2,15 @@ import type { Args } from '../helpers/differential.ts'
 import type { Argument, CommandDoc } from './grammar.ts'
 import { KEYS } from './pool.ts'
 import { Random } from './random.ts'
-import { BAD_NUMBERS, BAD_TIMEOUTS, type Context, fittingKeys, keyOfOtherKind, valueFor, zrangeBounds } from './values.ts'
+import {
+  BAD_NUMBERS,
+  BAD_TIMEOUTS,
+  type Context,
+  fittingKeys,
+  keyOfOtherKind,
+  valueFor,
+  zrangeBounds,
+} from './values.ts'
 
 /**
  * Argument lists for one command, from the server's own description of it: half of them as they should be, the
@@ -139,7 +147,16 @@ function kindOf({ name, type }: Argument, command: string): SlotKind {
   return type === 'integer' || type === 'double' || type === 'unix-time' ? 'number' : 'value'
 }
 
-const WRONGS = ['missing key', 'other type', 'bad number', 'too few', 'too many', 'unknown word', 'twice', 'empty'] as const
+const WRONGS = [
+  'missing key',
+  'other type',
+  'bad number',
+  'too few',
+  'too many',
+  'unknown word',
+  'twice',
+  'empty',
+] as const
 
 /** Puts one mistake in, of a kind that the attempt's number chooses, or the next kind for which there is a place. */
 function makeWrong(slots: Slot[], context: Context, attempt: number): void {
@@ -195,7 +212,21 @@ function mistake(wrong: (typeof WRONGS)[number], slots: Slot[], { random, group,
 }
 
 /** None of them reads as a small positive number, which could become a short time. */
-const EXTRA = ['extra', 'NX', 'LIMIT', 'str', 'COUNT', '', '-7', 'WITHSCORES', 'GET', '\0', 'one more', 'list', 'x'.repeat(130)]
+const EXTRA = [
+  'extra',
+  'NX',
+  'LIMIT',
+  'str',
+  'COUNT',
+  '',
+  '-7',
+  'WITHSCORES',
+  'GET',
+  '\0',
+  'one more',
+  'list',
+  'x'.repeat(130),
+]
 
 function anyCase(word: string, random: Random): string {
   const how = random.below(4)

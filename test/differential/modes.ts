@@ -17,8 +17,10 @@ export interface ModeRow {
   readonly when?: (args: Args) => boolean
 }
 
-const has = (...words: string[]) => (args: Args): boolean =>
-  args.some((arg, i) => i > 0 && words.includes(arg.toUpperCase()))
+const has =
+  (...words: string[]) =>
+  (args: Args): boolean =>
+    args.some((arg, i) => i > 0 && words.includes(arg.toUpperCase()))
 
 const RANDOM: ModeRow = { mode: 'shape', reason: 'the server chooses at random' }
 const CLOCK: ModeRow = { mode: 'shape', reason: 'tells the time that passed, in milliseconds' }

@@ -11,7 +11,18 @@ export type Kind = 'string' | 'bitmap' | 'hyperloglog' | 'list' | 'hash' | 'set'
 export const FAR = '4102444800'
 
 export const KEYS: Readonly<Record<Kind, readonly string[]>> = {
-  string: ['str', 'str:int', 'str:float', 'str:long', 'str:binary', 'str:empty', 'str:ttl', '', 'a key', '\xd0\xba\xff\r\n'],
+  string: [
+    'str',
+    'str:int',
+    'str:float',
+    'str:long',
+    'str:binary',
+    'str:empty',
+    'str:ttl',
+    '',
+    'a key',
+    '\xd0\xba\xff\r\n',
+  ],
   bitmap: ['bits', 'bits:b', 'str'],
   hyperloglog: ['hll:a', 'hll:b'],
   list: ['list', 'list:one', 'list:ints', 'list:long'],

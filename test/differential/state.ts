@@ -68,7 +68,9 @@ export class Backdoor {
     const [frame] = await ask(this.client, [this.request])
     const { items, text } = decode(frame)
     if (items === undefined) throw new Error(`the state could not be read: ${text}`)
-    return new Map(Array.from({ length: items.length / 2 }, (_, i) => [items[2 * i].text ?? '', items[2 * i + 1].text ?? '']))
+    return new Map(
+      Array.from({ length: items.length / 2 }, (_, i) => [items[2 * i].text ?? '', items[2 * i + 1].text ?? '']),
+    )
   }
 }
 
@@ -77,5 +79,8 @@ export function differences(bare: ReadonlyMap<string, string>, proxied: Readonly
   const names = [...new Set([...bare.keys(), ...proxied.keys()])]
   return names
     .filter((name) => bare.get(name) !== proxied.get(name))
-    .map((name) => `key ${JSON.stringify(name)}: bare ${bare.get(name) ?? 'missing'}, proxied ${proxied.get(name) ?? 'missing'}`)
+    .map(
+      (name) =>
+        `key ${JSON.stringify(name)}: bare ${bare.get(name) ?? 'missing'}, proxied ${proxied.get(name) ?? 'missing'}`,
+    )
 }

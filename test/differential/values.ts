@@ -154,7 +154,8 @@ export function valueFor({ name, type }: Argument, { command, group, random, pay
   if (exact !== undefined) return random.pick(exact)
   if (name === 'serialized-value') return random.pick(payloads)
   if (name.startsWith('member')) return random.pick(MEMBERS[group] ?? MEMBERS.set)
-  if (group === 'sorted-set' && (name === 'min' || name === 'max')) return random.pick(command.includes('lex') ? LEX : SCORES)
+  if (group === 'sorted-set' && (name === 'min' || name === 'max'))
+    return random.pick(command.includes('lex') ? LEX : SCORES)
   if (group === 'stream' && (name === 'start' || name === 'end')) return random.pick(IDS)
   const named = NAMED[name]
   if (type === 'double' && named === undefined) return random.pick(['0', '1', '1.5', '-2.25', '3e2', 'inf'])

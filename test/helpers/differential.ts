@@ -69,7 +69,13 @@ export function sortedForm(frame: Frame): string {
   if (value.items === undefined) return whole(value)
   const step = value.type === '%' ? 2 : 1
   const elements: string[] = []
-  for (let i = 0; i < value.items.length; i += step) elements.push(value.items.slice(i, i + step).map(whole).join(' '))
+  for (let i = 0; i < value.items.length; i += step)
+    elements.push(
+      value.items
+        .slice(i, i + step)
+        .map(whole)
+        .join(' '),
+    )
   return `${value.type}(${elements.sort().join(' ')})`
 }
 

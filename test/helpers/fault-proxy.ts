@@ -15,7 +15,7 @@ export interface Faults {
   trickle?: number
   /** Cuts a connection, both ways by RST, once so many bytes went this way in it: that one and no more. */
   cut?: { direction: Direction; after: number }
-  /** Swallows what goes this way; the connection stays. */
+  /** Swallows what goes this way; the connection stays. One that has lost bytes stays black: TCP loses none in the middle. */
   blackHole?: Direction | 'both'
   /** Keeps what goes this way, until it may pass again. */
   stall?: Direction | 'both'
@@ -32,6 +32,9 @@ interface Pipe {
   passed: number
   busy: boolean
   ended: boolean
+  black: boolean
+  /** Whoever connected is gone; the rest waits for deliver(). */
+  orphan: boolean
 }
 
 export class FaultProxy {
@@ -45,6 +48,7 @@ export class FaultProxy {
   private readonly server: Server
   private readonly target: { port: number; host: string }
   private readonly pipes = new Set<Pipe>()
+  private readonly orphans = new Set<Pipe>()
   private readonly random: () => number
 
   /** `random`: for jitter, from 0 to 1; give a seeded one where a run must be repeatable. */
@@ -77,7 +81,7 @@ export class FaultProxy {
     return this.pipes.size / 2
   }
 
-  /** Back to a good network; what was stalled passes, what was swallowed is lost. */
+  /** Back to a good network for new connections; what was stalled passes. */
   heal(): void {
     this.faults = {}
     this.resume()
@@ -93,6 +97,28 @@ export class FaultProxy {
     for (const pipe of [...this.pipes]) this.break(pipe)
   }
 
+  /**
+   * Whoever connected sees RST, but what it has sent stays on its way, as it may in a network, and its target knows
+   * nothing of it until deliver(). New connections are not touched.
+   */
+  abandon(): void {
+    for (const pipe of [...this.pipes]) {
+      if (pipe.direction !== 'request') continue
+      pipe.orphan = true
+      pipe.from.resetAndDestroy()
+    }
+  }
+
+  /** What abandon() left on its way arrives. */
+  deliver(): void {
+    for (const pipe of [...this.orphans]) {
+      this.orphans.delete(pipe)
+      pipe.orphan = false
+      for (const chunk of pipe.queue.splice(0)) pipe.to.write(chunk)
+      pipe.to.end()
+    }
+  }
+
   /** FIN to both sides of every connection. */
   close(): void {
     for (const pipe of [...this.pipes]) pipe.from.end()
@@ -101,6 +127,7 @@ export class FaultProxy {
   async stop(): Promise<void> {
     this.faults = { refuse: true }
     this.reset()
+    for (const pipe of this.orphans) pipe.to.destroy()
     await new Promise<void>((resolve) => this.server.close(() => resolve()))
   }
 
@@ -113,8 +140,28 @@ export class FaultProxy {
     }
     const upstream = connect(this.target.port, this.target.host)
     upstream.on('error', () => {})
-    const request: Pipe = { from: client, to: upstream, direction: 'request', queue: [], passed: 0, busy: false, ended: false }
-    const reply: Pipe = { from: upstream, to: client, direction: 'reply', queue: [], passed: 0, busy: false, ended: false }
+    const request: Pipe = {
+      from: client,
+      to: upstream,
+      direction: 'request',
+      queue: [],
+      passed: 0,
+      busy: false,
+      ended: false,
+      black: false,
+      orphan: false,
+    }
+    const reply: Pipe = {
+      from: upstream,
+      to: client,
+      direction: 'reply',
+      queue: [],
+      passed: 0,
+      busy: false,
+      ended: false,
+      black: false,
+      orphan: false,
+    }
     for (const pipe of [request, reply]) {
       pipe.from.setNoDelay(true)
       this.pipes.add(pipe)
@@ -128,6 +175,10 @@ export class FaultProxy {
       })
       pipe.from.on('close', () => {
         this.pipes.delete(pipe)
+        if (pipe.orphan) {
+          this.orphans.add(pipe)
+          return
+        }
         // A side that is gone takes the other with it, but not what is still on its way there.
         if (!pipe.ended) pipe.to.destroy()
       })
@@ -136,7 +187,7 @@ export class FaultProxy {
 
   /** Passes the oldest chunk on, later ones behind it. */
   private pump(pipe: Pipe): void {
-    if (pipe.busy) return
+    if (pipe.busy || pipe.orphan) return
     const { latency = 0, jitter = 0, trickle, blackHole, stall } = this.faults
     const hit = (where: Direction | 'both' | undefined) => where === 'both' || where === pipe.direction
     if (hit(stall)) return
@@ -145,7 +196,8 @@ export class FaultProxy {
       if (pipe.ended) pipe.to.end()
       return
     }
-    if (hit(blackHole)) {
+    if (hit(blackHole)) pipe.black = true
+    if (pipe.black) {
       this.pump(pipe)
       return
     }

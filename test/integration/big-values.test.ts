@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -56,14 +56,23 @@ test.each([64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, MB - 40, MB, MB + 1, 5 * MB,
 test('an aggregate of many megabytes comes back unchanged, in RESP2 and RESP3', { timeout: 120_000 }, async () => {
   const bare = await RawClient.connect({ port: redis.port, timeout: 120_000 })
   for (let i = 0; i < 40; i++) {
-    await bare.exchange(request('HSET', 'acme:hash', ...Array.from({ length: 1000 }, (_, k) => [`field ${i}:${k}`, 'v'.repeat(100)]).flat()))
+    await bare.exchange(
+      request(
+        'HSET',
+        'acme:hash',
+        ...Array.from({ length: 1000 }, (_, k) => [`field ${i}:${k}`, 'v'.repeat(100)]).flat(),
+      ),
+    )
   }
   for (const protocol of [2, 3]) {
     const client = await loggedIn()
     await client.command('HELLO', protocol)
     await bare.command('HELLO', protocol)
     for (let i = 0; i < 3; i++) {
-      const [[got], [expected]] = await Promise.all([client.exchange(request('HGETALL', 'hash')), bare.exchange(request('HGETALL', 'acme:hash'))])
+      const [[got], [expected]] = await Promise.all([
+        client.exchange(request('HGETALL', 'hash')),
+        bare.exchange(request('HGETALL', 'acme:hash')),
+      ])
       expect(got.length).toBeGreaterThan(4 * MB)
       expect(got.equals(expected)).toBe(true)
     }
@@ -77,7 +86,14 @@ test('big values inside a transaction and in replies that hold a key', { timeout
   const value = randomBytes(3 * MB)
   await client.command('SET', 'big', value)
   const replies = await client.exchange(
-    Buffer.concat([request('MULTI'), request('SET', 'other', value), request('GET', 'big'), request('EXEC'), request('RPUSH', 'q', value), request('BLPOP', 'q', 0)]),
+    Buffer.concat([
+      request('MULTI'),
+      request('SET', 'other', value),
+      request('GET', 'big'),
+      request('EXEC'),
+      request('RPUSH', 'q', value),
+      request('BLPOP', 'q', 0),
+    ]),
     6,
   )
   const bulk = Buffer.concat([Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n')])
@@ -86,7 +102,9 @@ test('big values inside a transaction and in replies that hold a key', { timeout
   client.destroy()
 })
 
-test('somebody else is served while a big request comes in slowly and a big reply is read slowly', { timeout: 120_000 }, async () => {
+test('somebody else is served while a big request comes in slowly and a big reply is read slowly', {
+  timeout: 120_000,
+}, async () => {
   const [big, other] = [await loggedIn(), await loggedIn()]
   const value = Buffer.alloc(20 * MB, 'b')
   await big.command('SET', 'big', value)

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -46,9 +46,27 @@ const WAITING: readonly (readonly [string, Buffer, Buffer, string, string])[] = 
   ['BRPOP', request('BRPOP', 'q', 0), request('RPUSH', 'q', 'x'), '*2\r\n$1\r\nq\r\n$1\r\nx\r\n', ''],
   ['BLMOVE', request('BLMOVE', 'q', 'to', 'LEFT', 'LEFT', 0), request('RPUSH', 'q', 'x'), '$1\r\nx\r\n', ''],
   ['BRPOPLPUSH', request('BRPOPLPUSH', 'q', 'to', 0), request('RPUSH', 'q', 'x'), '$1\r\nx\r\n', ''],
-  ['BLMPOP', request('BLMPOP', 0, 2, 'other', 'q', 'LEFT'), request('RPUSH', 'q', 'x'), '*2\r\n$1\r\nq\r\n*1\r\n$1\r\nx\r\n', ''],
-  ['BZPOPMIN', request('BZPOPMIN', 'z', 0), request('ZADD', 'z', 1, 'm'), '*3\r\n$1\r\nz\r\n$1\r\nm\r\n$1\r\n1\r\n', '*3\r\n$1\r\nz\r\n$1\r\nm\r\n,1\r\n'],
-  ['BZMPOP', request('BZMPOP', 0, 1, 'z', 'MAX'), request('ZADD', 'z', 1, 'm'), '*2\r\n$1\r\nz\r\n*1\r\n*2\r\n$1\r\nm\r\n$1\r\n1\r\n', '*2\r\n$1\r\nz\r\n*1\r\n*2\r\n$1\r\nm\r\n,1\r\n'],
+  [
+    'BLMPOP',
+    request('BLMPOP', 0, 2, 'other', 'q', 'LEFT'),
+    request('RPUSH', 'q', 'x'),
+    '*2\r\n$1\r\nq\r\n*1\r\n$1\r\nx\r\n',
+    '',
+  ],
+  [
+    'BZPOPMIN',
+    request('BZPOPMIN', 'z', 0),
+    request('ZADD', 'z', 1, 'm'),
+    '*3\r\n$1\r\nz\r\n$1\r\nm\r\n$1\r\n1\r\n',
+    '*3\r\n$1\r\nz\r\n$1\r\nm\r\n,1\r\n',
+  ],
+  [
+    'BZMPOP',
+    request('BZMPOP', 0, 1, 'z', 'MAX'),
+    request('ZADD', 'z', 1, 'm'),
+    '*2\r\n$1\r\nz\r\n*1\r\n*2\r\n$1\r\nm\r\n$1\r\n1\r\n',
+    '*2\r\n$1\r\nz\r\n*1\r\n*2\r\n$1\r\nm\r\n,1\r\n',
+  ],
   [
     'XREAD',
     request('XREAD', 'BLOCK', 0, 'STREAMS', 's', '$'),
@@ -58,18 +76,21 @@ const WAITING: readonly (readonly [string, Buffer, Buffer, string, string])[] = 
   ],
 ]
 
-test.each(WAITING)('%s is woken by another client of its tenant, and by no other tenant', async (_, wait, wake, resp2, resp3) => {
-  for (const protocol of [2, 3]) {
-    const [consumer, producer, foreign] = [await connect('acme', protocol), await connect(), await connect('beta')]
-    consumer.send(wait)
-    expect(await eventually(async () => (await blockedUpstream()) === 1)).toBe(true)
-    await foreign.exchange(wake)
-    await consumer.silence(100)
-    await producer.exchange(wake)
-    expect(String(await consumer.reply())).toBe(protocol === 3 && resp3 !== '' ? resp3 : resp2)
-    await bare.command('FLUSHALL')
-  }
-})
+test.each(WAITING)(
+  '%s is woken by another client of its tenant, and by no other tenant',
+  async (_, wait, wake, resp2, resp3) => {
+    for (const protocol of [2, 3]) {
+      const [consumer, producer, foreign] = [await connect('acme', protocol), await connect(), await connect('beta')]
+      consumer.send(wait)
+      expect(await eventually(async () => (await blockedUpstream()) === 1)).toBe(true)
+      await foreign.exchange(wake)
+      await consumer.silence(100)
+      await producer.exchange(wake)
+      expect(String(await consumer.reply())).toBe(protocol === 3 && resp3 !== '' ? resp3 : resp2)
+      await bare.command('FLUSHALL')
+    }
+  },
+)
 
 test('a client may wait longer than a request may take', async () => {
   const [consumer, producer] = [await connect(), await connect()]
@@ -103,13 +124,17 @@ test('elements go to those who wait in the order in which they came, one each', 
   }
   const producer = await connect()
   for (let i = 0; i < 20; i++) await producer.command('RPUSH', 'q', i)
-  const got = await Promise.all(consumers.map(async (consumer) => Number(/(\d+)\r\n$/.exec(String(await consumer.reply()))?.[1])))
+  const got = await Promise.all(
+    consumers.map(async (consumer) => Number(/(\d+)\r\n$/.exec(String(await consumer.reply()))?.[1])),
+  )
   expect(got).toEqual(Array.from({ length: 20 }, (_, i) => i))
 })
 
 test('what a client sends behind a blocking command waits for it', async () => {
   const [consumer, producer] = [await connect(), await connect()]
-  consumer.send(Buffer.concat([request('BLPOP', 'q', 0), request('SET', 'after', 1), request('PING'), request('GET', 'after')]))
+  consumer.send(
+    Buffer.concat([request('BLPOP', 'q', 0), request('SET', 'after', 1), request('PING'), request('GET', 'after')]),
+  )
   expect(await eventually(async () => (await blockedUpstream()) === 1)).toBe(true)
   await consumer.silence(100)
   expect(await producer.command('EXISTS', 'after')).toBe(':0\r\n')

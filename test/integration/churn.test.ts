@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
-import { RawClient, request } from '../helpers/raw-client.ts'
+import { type RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
 /** Clients by the thousand that connect, work and leave, a third of them rudely, leave nothing behind. */
@@ -48,7 +48,11 @@ async function connectAll(count: number): Promise<RawClient[]> {
   const clients: RawClient[] = []
   while (clients.length < count) {
     const batch = Math.min(50, count - clients.length)
-    clients.push(...(await Promise.all(Array.from({ length: batch }, (_, i) => keyward.connect({ password: i % 2 === 0 ? 'acme' : 'beta' })))))
+    clients.push(
+      ...(await Promise.all(
+        Array.from({ length: batch }, (_, i) => keyward.connect({ password: i % 2 === 0 ? 'acme' : 'beta' })),
+      )),
+    )
   }
   return clients
 }
@@ -61,7 +65,8 @@ async function work(client: RawClient, n: number): Promise<void> {
     request('HSET', `h:${n}`, 'f', n),
     request('RPUSH', `q:${n}`, 'x'),
   ]
-  if (n % 5 === 0) requests.push(request('BLPOP', `q:${n}`, 0), request('MULTI'), request('INCR', `n:${n}`), request('EXEC'))
+  if (n % 5 === 0)
+    requests.push(request('BLPOP', `q:${n}`, 0), request('MULTI'), request('INCR', `n:${n}`), request('EXEC'))
   const replies = await client.exchange(Buffer.concat(requests), requests.length)
   expect(String(replies[1])).toContain(`value ${n}`)
 }
@@ -98,7 +103,16 @@ async function round(): Promise<void> {
   await Promise.all(clients.map(leave))
   await eventually(() => {
     const now = places(keyward)
-    return now.clients + now.pinsBlocked + now.pinsTransaction + now.pinsWaiting + now.sent + now.abandoned + now.connecting === 0
+    return (
+      now.clients +
+        now.pinsBlocked +
+        now.pinsTransaction +
+        now.pinsWaiting +
+        now.sent +
+        now.abandoned +
+        now.connecting ===
+      0
+    )
   }, 30_000)
   expect(places(keyward)).toMatchObject({ ...NOTHING_LEFT, connecting: 0 })
   await redis.cli('FLUSHALL')
@@ -115,13 +129,17 @@ test(`${CLIENTS} working clients need at most ${MOST_LANES} shared connections`,
   }, 5)
   for (let i = 0; i < 5; i++) {
     await Promise.all(
-      clients.map((client, n) => client.exchange(Buffer.concat([request('SET', `k:${n}`, i), request('GET', `k:${n}`)]), 2)),
+      clients.map((client, n) =>
+        client.exchange(Buffer.concat([request('SET', `k:${n}`, i), request('GET', `k:${n}`)]), 2),
+      ),
     )
     everything = Math.max(everything, Number((await redis.info('clients')).get('connected_clients')))
   }
   clearInterval(watch)
   lanes = Math.max(lanes, places(keyward).lanes + places(keyward).bulk)
-  console.log(`churn: ${clients.length} working clients on ${lanes} lanes; the server saw ${everything} connections (lanes before: ${before.lanes})`)
+  console.log(
+    `churn: ${clients.length} working clients on ${lanes} lanes; the server saw ${everything} connections (lanes before: ${before.lanes})`,
+  )
   expect(lanes).toBeGreaterThan(0)
   expect(lanes).toBeLessThanOrEqual(MOST_LANES)
   expect(everything).toBeLessThanOrEqual(MOST_LANES + 10)
@@ -139,7 +157,9 @@ test(`${CLIENTS} clients, ${ROUNDS} rounds: as after the second, so after the la
     }
   }
   const [second, last] = seen
-  console.log(`churn: heap after round 2 ${Math.round(second.heap / 1024)} KiB, after round ${ROUNDS} ${Math.round(last.heap / 1024)} KiB`)
+  console.log(
+    `churn: heap after round 2 ${Math.round(second.heap / 1024)} KiB, after round ${ROUNDS} ${Math.round(last.heap / 1024)} KiB`,
+  )
   expect(last.places).toEqual(second.places)
   expect(last.resources).toEqual(second.resources)
   expect(last.heap).toBeLessThan(second.heap * 1.03)

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { FaultProxy } from '../helpers/fault-proxy.ts'
-import { type ConfigObject, type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { type ConfigObject, configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -34,7 +34,11 @@ let client: RawClient
 async function startAll(upstream: ConfigObject = {}): Promise<void> {
   fault = await FaultProxy.start({ port: redis.port })
   keyward = await startKeyward(
-    configFor(fault, {}, { timeouts: { request: `${REQUEST_TIME}ms`, connect: '2s' }, hold: { time: `${HOLD_TIME}ms` }, ...upstream }),
+    configFor(
+      fault,
+      {},
+      { timeouts: { request: `${REQUEST_TIME}ms`, connect: '2s' }, hold: { time: `${HOLD_TIME}ms` }, ...upstream },
+    ),
   )
   client = await keyward.connect({ password: 'acme' })
   expect(await client.command('PING')).toBe('+PONG\r\n')
@@ -241,25 +245,25 @@ describe('sent, no reply in time', () => {
 })
 
 describe('answered, but not executed', () => {
-  test.each(['LOADING Redis is loading the dataset in memory', "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."])(
-    '%s: held and sent again',
-    async (text) => {
-      // Both once: were only the first refused, it could not be sent behind the second any more.
-      let refusals = 2
-      const server = await ScriptedServer.start((args) => {
-        if (args[0].toUpperCase() !== 'SET') return undefined
-        return refusals-- > 0 ? `-${text}\r\n` : '+OK\r\n'
-      })
-      fault = await FaultProxy.start({ port: server.port })
-      keyward = await startKeyward(configFor(server, {}, { hold: { time: '20s' } }))
-      client = await keyward.connect({ password: 'acme' })
-      const replies = await client.exchange(Buffer.concat([request('SET', 'a', 1), request('SET', 'a', 2)]), 2)
-      expect(replies.map(String)).toEqual(['+OK\r\n', '+OK\r\n'])
-      // The order of the two was kept: the last to be executed is the last that was sent.
-      expect(server.requests.filter(([name]) => name === 'SET').at(-1)).toEqual(['SET', 'acme:a', '2'])
-      await server.stop()
-    },
-  )
+  test.each([
+    'LOADING Redis is loading the dataset in memory',
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+  ])('%s: held and sent again', async (text) => {
+    // Both once: were only the first refused, it could not be sent behind the second any more.
+    let refusals = 2
+    const server = await ScriptedServer.start((args) => {
+      if (args[0].toUpperCase() !== 'SET') return undefined
+      return refusals-- > 0 ? `-${text}\r\n` : '+OK\r\n'
+    })
+    fault = await FaultProxy.start({ port: server.port })
+    keyward = await startKeyward(configFor(server, {}, { hold: { time: '20s' } }))
+    client = await keyward.connect({ password: 'acme' })
+    const replies = await client.exchange(Buffer.concat([request('SET', 'a', 1), request('SET', 'a', 2)]), 2)
+    expect(replies.map(String)).toEqual(['+OK\r\n', '+OK\r\n'])
+    // The order of the two was kept: the last to be executed is the last that was sent.
+    expect(server.requests.filter(([name]) => name === 'SET').at(-1)).toEqual(['SET', 'acme:a', '2'])
+    await server.stop()
+  })
 
   test('READONLY while the upstream is a replica for a moment: held', async () => {
     await startAll({ hold: { time: '30s' } })
@@ -279,7 +283,9 @@ describe('answered, but not executed', () => {
   test('READONLY of an upstream that is and stays a replica is passed on', async () => {
     const primary = await startRedis({ config: ['repl-diskless-sync-delay 0'] })
     const replica = await startRedis({ config: [`replicaof 127.0.0.1 ${primary.port}`] })
-    expect(await eventually(async () => (await replica.info('replication')).get('master_link_status') === 'up', 30_000)).toBe(true)
+    expect(
+      await eventually(async () => (await replica.info('replication')).get('master_link_status') === 'up', 30_000),
+    ).toBe(true)
     fault = await FaultProxy.start({ port: replica.port })
     keyward = await startKeyward(configFor(replica, {}, { hold: { time: '20s' } }))
     client = await keyward.connect({ password: 'acme' })
@@ -298,7 +304,9 @@ describe('blocked', () => {
   async function waiting(command: string): Promise<string> {
     let id = ''
     const found = await eventually(async () => {
-      const line = (await bare.command('CLIENT', 'LIST')).split('\n').find((one) => one.includes(`cmd=${command} `) && /flags=\S*b/.test(one))
+      const line = (await bare.command('CLIENT', 'LIST'))
+        .split('\n')
+        .find((one) => one.includes(`cmd=${command} `) && /flags=\S*b/.test(one))
       id = /id=(\d+)/.exec(line ?? '')?.[1] ?? ''
       return id !== ''
     })
@@ -367,7 +375,9 @@ describe('in MULTI or under WATCH', () => {
     await client.exchange(Buffer.concat(begin), begin.length)
     fault.reset()
     expect(await eventually(() => places(keyward).pinsTransaction === 0)).toBe(true)
-    const rest = begin[0].includes('WATCH') ? [request('MULTI'), request('SET', 'a', 1), request('EXEC')] : [request('SET', 'a', 2), request('EXEC')]
+    const rest = begin[0].includes('WATCH')
+      ? [request('MULTI'), request('SET', 'a', 1), request('EXEC')]
+      : [request('SET', 'a', 2), request('EXEC')]
     const replies = (await client.exchange(Buffer.concat(rest), rest.length)).map(String)
     expect(replies.at(-1)).toBe(ABORT)
     expect(await value('a')).toBe('$-1\r\n')

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildTable } from '../../src/commands/table.ts'
 import { Random } from '../differential/random.ts'
 import { type Args, ask, decode, encode, showArgs, type Value } from '../helpers/differential.ts'
-import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { NOTHING_LEFT, places } from '../helpers/places.ts'
 import { RawClient } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -17,7 +17,28 @@ const SEED = process.env.KEYWARD_SEED ?? 'isolation'
 const BATCH = 400
 const SECRET = 'belongs to nobody else'
 
-const NAMES = ['str', 'lst', 'hsh', 'set', 'zst', 'stm', 'geo', 'STORE', 'STREAMS', 'BLOCK', 'GROUP', 'KEYS', 'BY', '1', '2', '', 'acme:', 'beta:str', 'acme:str', 'str\0x']
+const NAMES = [
+  'str',
+  'lst',
+  'hsh',
+  'set',
+  'zst',
+  'stm',
+  'geo',
+  'STORE',
+  'STREAMS',
+  'BLOCK',
+  'GROUP',
+  'KEYS',
+  'BY',
+  '1',
+  '2',
+  '',
+  'acme:',
+  'beta:str',
+  'acme:str',
+  'str\0x',
+]
 const WORDS = [
   'STREAMS STORE STOREDIST BY GET DB REPLACE KEYS GROUP COUNT BLOCK NOACK LIMIT ASC DESC ALPHA ANY WITHDIST WITHSCORES',
   'WEIGHTS AGGREGATE LEFT RIGHT MIN MAX MATCH TYPE REV BYSCORE BYLEX NX XX GT LT CH INCR ABSTTL FREQ IDLETIME MKSTREAM',
@@ -25,8 +46,45 @@ const WORDS = [
 ]
   .join(' ')
   .split(' ')
-const NUMBERS = ['0', '1', '2', '3', '5', '-1', '01', '+2', '1.5', '0.001', '0-0', '1-1', '>', '$', '*', '(1', '+', '-', 'km', '15', '37', '100000', '-0', '9223372036854775808']
-const ODD = ['#', 'w_*', '*', 'beta:*', '../str', '\r\n', '$3\r\nstr\r\n', '*1\r\n$8\r\nFLUSHALL\r\n', 'STORE\0', 'streams\0x', 'x'.repeat(300)]
+const NUMBERS = [
+  '0',
+  '1',
+  '2',
+  '3',
+  '5',
+  '-1',
+  '01',
+  '+2',
+  '1.5',
+  '0.001',
+  '0-0',
+  '1-1',
+  '>',
+  '$',
+  '*',
+  '(1',
+  '+',
+  '-',
+  'km',
+  '15',
+  '37',
+  '100000',
+  '-0',
+  '9223372036854775808',
+]
+const ODD = [
+  '#',
+  'w_*',
+  '*',
+  'beta:*',
+  '../str',
+  '\r\n',
+  '$3\r\nstr\r\n',
+  '*1\r\n$8\r\nFLUSHALL\r\n',
+  'STORE\0',
+  'streams\0x',
+  'x'.repeat(300),
+]
 
 let redis: RedisServer
 let keyward: Keyward
@@ -82,7 +140,12 @@ function valueFor(key: string, name: string): Args[] {
       return [fresh, ['ZADD', key, '1', 'a', '2', SECRET]]
     case 'stm':
     case 'STREAMS':
-      return [fresh, ['XADD', key, '1-1', 'a', SECRET], ['XGROUP', 'CREATE', key, 'g', '0'], ['XGROUP', 'CREATE', key, 'STREAMS', '0']]
+      return [
+        fresh,
+        ['XADD', key, '1-1', 'a', SECRET],
+        ['XGROUP', 'CREATE', key, 'g', '0'],
+        ['XGROUP', 'CREATE', key, 'STREAMS', '0'],
+      ]
     case 'geo':
       return [fresh, ['GEOADD', key, '15', '37', SECRET, '13', '38', 'a']]
     default:
@@ -123,7 +186,8 @@ function randomRequest(random: Random): Args {
     return random.pick(ODD)
   }
   // Around the arity, where most requests are good ones.
-  const count = Math.max(Math.abs(spec.arity) - args.length, 0) + (spec.arity < 0 ? random.below(6) : random.chance(0.9) ? 0 : 1)
+  const count =
+    Math.max(Math.abs(spec.arity) - args.length, 0) + (spec.arity < 0 ? random.below(6) : random.chance(0.9) ? 0 : 1)
   if (/^(b(l|r|z)|xread)/.test(spec.name)) return blockingRequest(spec.name, random, word)
   if (random.chance(0.15)) return spoof(random, word)
   for (let i = 0; i < count; i++) args.push(word())
@@ -141,7 +205,15 @@ function blockingRequest(name: string, random: Random, word: () => string): Args
       return [name, key(), key(), '0.001']
     case 'blmpop':
     case 'bzmpop':
-      return [name, '0.001', random.pick(['1', '2', '3', '0', '-1']), key(), key(), name === 'blmpop' ? 'LEFT' : 'MIN', word()]
+      return [
+        name,
+        '0.001',
+        random.pick(['1', '2', '3', '0', '-1']),
+        key(),
+        key(),
+        name === 'blmpop' ? 'LEFT' : 'MIN',
+        word(),
+      ]
     case 'blmove':
       return [name, key(), key(), 'LEFT', 'RIGHT', '0.001']
     case 'brpoplpush':
@@ -149,7 +221,18 @@ function blockingRequest(name: string, random: Random, word: () => string): Args
     case 'xread':
       return [name, 'BLOCK', '1', 'COUNT', random.pick(['1', 'STREAMS']), 'STREAMS', key(), word(), key(), word()]
     case 'xreadgroup':
-      return [name, 'GROUP', random.pick(['g', 'STREAMS', 'BLOCK']), random.pick(['STREAMS', 'c', 'COUNT']), ...(random.chance(0.5) ? ['NOACK'] : []), 'STREAMS', key(), key(), '>', '>']
+      return [
+        name,
+        'GROUP',
+        random.pick(['g', 'STREAMS', 'BLOCK']),
+        random.pick(['STREAMS', 'c', 'COUNT']),
+        ...(random.chance(0.5) ? ['NOACK'] : []),
+        'STREAMS',
+        key(),
+        key(),
+        '>',
+        '>',
+      ]
     default:
       throw new Error(`how does ${name} block?`)
   }
@@ -201,42 +284,48 @@ function spoof(random: Random, word: () => string): Args {
 test.each([
   ['acme', 2],
   ['five', 3],
-] as const)(`tenant %s, RESP%i, ${REQUESTS} requests, seed ${SEED}`, { timeout: 120_000 + REQUESTS * 2 }, async (tenant, protocol) => {
-  const random = new Random(`${SEED} ${tenant}`)
-  await ask(bare, [['FLUSHALL'], ...foreignKeys()])
-  const before = await outside()
-  expect(before.length).toBeGreaterThan(1000)
-  let client = await login(tenant, protocol)
-  let errors = 0
-  for (let done = 0; done < REQUESTS; done += BATCH) {
-    const requests = Array.from({ length: BATCH }, () => randomRequest(random))
-    // The tenant has keys of its own, to make its requests succeed.
-    const own: Args[] = NAMES.filter((name) => name !== '').flatMap((name) => ownValue(name))
-    await ask(client, [['UNWATCH'], ...own])
-    client.send(requests.map(encode).join(''))
-    for (const args of requests) {
-      const reply = (await client.reply()).toString('latin1')
-      if (reply.startsWith('-')) errors++
-      const leak = shows(reply)
-      if (leak !== undefined) expect.fail(`${showArgs(args)} shows ${leak}: ${JSON.stringify(reply.slice(0, 300))}`)
+] as const)(
+  `tenant %s, RESP%i, ${REQUESTS} requests, seed ${SEED}`,
+  { timeout: 120_000 + REQUESTS * 2 },
+  async (tenant, protocol) => {
+    const random = new Random(`${SEED} ${tenant}`)
+    await ask(bare, [['FLUSHALL'], ...foreignKeys()])
+    const before = await outside()
+    expect(before.length).toBeGreaterThan(1000)
+    let client = await login(tenant, protocol)
+    let errors = 0
+    for (let done = 0; done < REQUESTS; done += BATCH) {
+      const requests = Array.from({ length: BATCH }, () => randomRequest(random))
+      // The tenant has keys of its own, to make its requests succeed.
+      const own: Args[] = NAMES.filter((name) => name !== '').flatMap((name) => ownValue(name))
+      await ask(client, [['UNWATCH'], ...own])
+      client.send(requests.map(encode).join(''))
+      for (const args of requests) {
+        const reply = (await client.reply()).toString('latin1')
+        if (reply.startsWith('-')) errors++
+        const leak = shows(reply)
+        if (leak !== undefined) expect.fail(`${showArgs(args)} shows ${leak}: ${JSON.stringify(reply.slice(0, 300))}`)
+      }
+      const after = await outside()
+      if (after !== before) {
+        const [was, is] = [new Set(before.split('\n')), new Set(after.split('\n'))]
+        const changed = [...[...was].filter((row) => !is.has(row)), ...[...is].filter((row) => !was.has(row))]
+        expect.fail(
+          `keys outside of the prefix changed: ${changed.join(' | ')}; after one of\n${requests.map(showArgs).join('\n')}`,
+        )
+      }
+      if (done % (BATCH * 25) === 0) {
+        // A client that leaves in the middle is part of it.
+        client.reset()
+        client = await login(tenant, protocol)
+      }
     }
-    const after = await outside()
-    if (after !== before) {
-      const [was, is] = [new Set(before.split('\n')), new Set(after.split('\n'))]
-      const changed = [...[...was].filter((row) => !is.has(row)), ...[...is].filter((row) => !was.has(row))]
-      expect.fail(`keys outside of the prefix changed: ${changed.join(' | ')}; after one of\n${requests.map(showArgs).join('\n')}`)
-    }
-    if (done % (BATCH * 25) === 0) {
-      // A client that leaves in the middle is part of it.
-      client.reset()
-      client = await login(tenant, protocol)
-    }
-  }
-  // Enough of them did something.
-  expect(errors / REQUESTS).toBeLessThan(0.9)
-  client.destroy()
-  expect(places(keyward)).toMatchObject({ faults: NOTHING_LEFT.faults })
-})
+    // Enough of them did something.
+    expect(errors / REQUESTS).toBeLessThan(0.9)
+    client.destroy()
+    expect(places(keyward)).toMatchObject({ faults: NOTHING_LEFT.faults })
+  },
+)
 
 /** Values of the tenant's own; none of them looks like the others' secret. */
 function ownValue(name: string): Args[] {
@@ -254,7 +343,9 @@ function shows(reply: string): string | undefined {
     items?.forEach(walk)
   }
   if (reply.startsWith('*') || reply.startsWith('%')) walk(decode(reply))
-  return strings.some((text) => /^acme:(acme:|str$|lst$|hsh$|set$|zst$|stm$|geo$)/.test(text) && text !== 'acme:str') ? 'a raw key' : undefined
+  return strings.some((text) => /^acme:(acme:|str$|lst$|hsh$|set$|zst$|stm$|geo$)/.test(text) && text !== 'acme:str')
+    ? 'a raw key'
+    : undefined
 }
 
 async function login(tenant: string, protocol: 2 | 3): Promise<RawClient> {
@@ -275,25 +366,42 @@ test('two tenants that do the same see only their own', async () => {
     expect(replies).toEqual(['+OK\r\n', ':1\r\n', '$3\r\n1-1\r\n'])
   }
   for (const [i, client] of clients.entries()) {
-    expect(await ask(client, [['GET', 'k'], ['BLPOP', 'q', '0'], ['EXISTS', 'acme:k', 'beta:k', 'five:0:k']])).toEqual([
-      `$7\r\nvalue ${i}\r\n`,
-      `*2\r\n$1\r\nq\r\n$9\r\nelement ${i}\r\n`,
-      ':0\r\n',
-    ])
+    expect(
+      await ask(client, [
+        ['GET', 'k'],
+        ['BLPOP', 'q', '0'],
+        ['EXISTS', 'acme:k', 'beta:k', 'five:0:k'],
+      ]),
+    ).toEqual([`$7\r\nvalue ${i}\r\n`, `*2\r\n$1\r\nq\r\n$9\r\nelement ${i}\r\n`, ':0\r\n'])
     client.destroy()
   }
   const [frame] = await ask(bare, [['KEYS', '*']])
-  expect((decode(frame).items ?? []).map(({ text }) => text).sort()).toEqual(['acme:k', 'acme:s', 'beta:k', 'beta:s', 'five:0:k', 'five:0:s'])
+  expect((decode(frame).items ?? []).map(({ text }) => text).sort()).toEqual([
+    'acme:k',
+    'acme:s',
+    'beta:k',
+    'beta:s',
+    'five:0:k',
+    'five:0:s',
+  ])
 })
 
 test('databases of one tenant are apart', async () => {
   await bare.command('FLUSHALL')
   const client = await login('five', 2)
   const requests: Args[] = []
-  for (let db = 0; db < 5; db++) requests.push(['SELECT', String(db)], ['SET', 'k', `in ${db}`], ['MULTI'], ['SET', 'm', `in ${db}`], ['EXEC'])
+  for (let db = 0; db < 5; db++)
+    requests.push(['SELECT', String(db)], ['SET', 'k', `in ${db}`], ['MULTI'], ['SET', 'm', `in ${db}`], ['EXEC'])
   await ask(client, requests)
   for (let db = 0; db < 5; db++) {
-    expect((await ask(client, [['SELECT', String(db)], ['MGET', 'k', 'm']]))[1]).toBe(`*2\r\n$4\r\nin ${db}\r\n$4\r\nin ${db}\r\n`)
+    expect(
+      (
+        await ask(client, [
+          ['SELECT', String(db)],
+          ['MGET', 'k', 'm'],
+        ])
+      )[1],
+    ).toBe(`*2\r\n$4\r\nin ${db}\r\n$4\r\nin ${db}\r\n`)
     expect(await bare.command('GET', `five:${db}:k`)).toBe(`$4\r\nin ${db}\r\n`)
   }
   expect(await client.command('SELECT', 5)).toBe('-ERR DB index is out of range\r\n')

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -22,7 +22,12 @@ const WAYS: Readonly<Record<string, Way>> = {
   // From the second time on, a lane of its own because of its last reply.
   'big reply': (_, key) => [request('GETRANGE', `big:${key}`, 0, -1), request('LLEN', `log:${key}`)],
   blocking: (_, key) => [request('BLMOVE', `source:${key}`, `log:${key}`, 'LEFT', 'RIGHT', 0)],
-  transaction: (step, key) => [request('MULTI'), request('RPUSH', `log:${key}`, step), request('LLEN', `log:${key}`), request('EXEC')],
+  transaction: (step, key) => [
+    request('MULTI'),
+    request('RPUSH', `log:${key}`, step),
+    request('LLEN', `log:${key}`),
+    request('EXEC'),
+  ],
   watch: (_, key) => [request('WATCH', `log:${key}`), request('LLEN', `log:${key}`), request('UNWATCH')],
   wait: () => [request('WAIT', 0, 0)],
   local: (step) => [request('CLIENT', 'SETNAME', `step-${step}`), request('CLIENT', 'GETNAME')],
@@ -79,7 +84,11 @@ test(`every ordered pair of ways, ${ROUNDS} times`, async () => {
         for (const [i, reply] of expected.entries()) {
           if (reply.equals(got[i])) continue
           const text = (bytes: Buffer) => bytes.toString('latin1').slice(0, 200)
-          expect({ round, request: text(requests[i]), reply: text(got[i]) }).toEqual({ round, request: text(requests[i]), reply: text(reply) })
+          expect({ round, request: text(requests[i]), reply: text(got[i]) }).toEqual({
+            round,
+            request: text(requests[i]),
+            reply: text(reply),
+          })
         }
       }
       bare.destroy()

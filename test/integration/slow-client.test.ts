@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FaultProxy } from '../helpers/fault-proxy.ts'
-import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -51,9 +51,16 @@ function pattern(seed: number, length: number): Buffer {
 }
 
 /** Writes everything before it reads anything; returns number of bytes and digest of all that came back. */
-async function writeThenRead(client: RawClient, requests: readonly Buffer[], replies: number): Promise<{ bytes: number; digest: string }> {
+async function writeThenRead(
+  client: RawClient,
+  requests: readonly Buffer[],
+  replies: number,
+): Promise<{ bytes: number; digest: string }> {
   client.pauseReading()
-  for (const bytes of requests) await new Promise<void>((resolve, reject) => client.socket.write(bytes, (error) => (error ? reject(error) : resolve())))
+  for (const bytes of requests)
+    await new Promise<void>((resolve, reject) =>
+      client.socket.write(bytes, (error) => (error ? reject(error) : resolve())),
+    )
   client.resumeReading()
   const hash = createHash('sha256')
   let bytes = 0
@@ -74,7 +81,10 @@ test('40 MB of requests are taken before 100 MB of replies are read', { timeout:
   expect(requests.reduce((sum, one) => sum + one.length, 0)).toBeGreaterThan(40e6 / 1.05)
   const results = []
   for (const login of [undefined, { password: 'acme' }]) {
-    const client = login === undefined ? await RawClient.connect({ port: redis.port, timeout: 120_000 }) : await RawClient.connect({ port: keyward.port, timeout: 120_000 })
+    const client =
+      login === undefined
+        ? await RawClient.connect({ port: redis.port, timeout: 120_000 })
+        : await RawClient.connect({ port: keyward.port, timeout: 120_000 })
     if (login !== undefined) await client.command('AUTH', login.password)
     await client.command('SET', 'out', pattern(12345, 256 * 1024))
     results.push(await writeThenRead(client, requests, requests.length))
@@ -84,7 +94,9 @@ test('40 MB of requests are taken before 100 MB of replies are read', { timeout:
   expect(results[1]).toEqual(results[0])
 })
 
-test('a client that never reads is cut at its output limit, and nobody else notices', { timeout: 120_000 }, async () => {
+test('a client that never reads is cut at its output limit, and nobody else notices', {
+  timeout: 120_000,
+}, async () => {
   const neighbour = await keyward.connect({ password: 'small' })
   await neighbour.command('SET', 'out', pattern(1, 256 * 1024))
   const before = places(keyward).clients
@@ -116,12 +128,16 @@ test('replies handed to a client that stalls arrive unchanged', { timeout: 120_0
   slow.pauseReading()
   slow.send(Buffer.concat(Array.from({ length: 40 }, (_, i) => request('GET', `stall:${i}`))))
   // Others keep the reused buffers busy meanwhile.
-  for (let i = 0; i < 300; i++) await writer.exchange(Buffer.concat([request('SET', 'noise', pattern(i, 5000)), request('GET', 'noise')]), 2)
+  for (let i = 0; i < 300; i++)
+    await writer.exchange(Buffer.concat([request('SET', 'noise', pattern(i, 5000)), request('GET', 'noise')]), 2)
   slow.resumeReading()
   for (let i = 0; i < 40; i++) {
     const reply = await slow.reply()
     const value = pattern(i, 200 * 1024 + i)
-    expect(reply.equals(Buffer.concat([Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n')])), `reply ${i}`).toBe(true)
+    expect(
+      reply.equals(Buffer.concat([Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n')])),
+      `reply ${i}`,
+    ).toBe(true)
   }
   slow.destroy()
   writer.destroy()

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -36,7 +36,9 @@ async function connect(password = 'acme'): Promise<RawClient> {
 }
 
 const all = (client: RawClient, ...requests: string[]) =>
-  client.exchange(Buffer.concat(requests.map((line) => request(...line.split(' ')))), requests.length).then((replies) => replies.map(String))
+  client
+    .exchange(Buffer.concat(requests.map((line) => request(...line.split(' ')))), requests.length)
+    .then((replies) => replies.map(String))
 
 test("a watched key that another client changed makes EXEC answer null, another tenant's of the same name does not", async () => {
   const [one, two, foreign] = [await connect(), await connect(), await connect('beta')]
@@ -72,7 +74,13 @@ test('a hundred counters raised by check and set lose nothing', async () => {
 })
 
 test('a connection on which somebody left in the middle is not given to anybody', async () => {
-  for (const half of [['MULTI', 'SET k half'], ['WATCH k'], ['MULTI', 'NOSUCH'], ['MULTI'], ['WATCH k', 'MULTI', 'SET k half']]) {
+  for (const half of [
+    ['MULTI', 'SET k half'],
+    ['WATCH k'],
+    ['MULTI', 'NOSUCH'],
+    ['MULTI'],
+    ['WATCH k', 'MULTI', 'SET k half'],
+  ]) {
     for (const rude of [false, true]) {
       const leaver = await connect()
       await all(leaver, ...half)
@@ -82,7 +90,11 @@ test('a connection on which somebody left in the middle is not given to anybody'
   }
   const clients = await Promise.all(Array.from({ length: 4 }, () => connect()))
   for (const [i, client] of clients.entries()) {
-    expect(await all(client, 'MULTI', `SET mine:${i} ${i}`, 'EXEC')).toEqual(['+OK\r\n', '+QUEUED\r\n', '*1\r\n+OK\r\n'])
+    expect(await all(client, 'MULTI', `SET mine:${i} ${i}`, 'EXEC')).toEqual([
+      '+OK\r\n',
+      '+QUEUED\r\n',
+      '*1\r\n+OK\r\n',
+    ])
     expect(await all(client, `GET mine:${i}`)).toEqual([`$1\r\n${i}\r\n`])
   }
   expect(await all(clients[0], 'EXISTS k')).toEqual([':0\r\n'])
@@ -93,7 +105,11 @@ test('a connection that was given back is used again, without a trace of its for
   for (let i = 0; i < 20; i++) {
     expect((await all(one, 'WATCH k', 'MULTI', `SET k ${i}`, 'EXEC')).at(-1)).toBe('*1\r\n+OK\r\n')
     expect(await all(one, 'EXEC')).toEqual(['-ERR EXEC without MULTI\r\n'])
-    expect(await all(one, 'MULTI', 'DISCARD', 'DISCARD')).toEqual(['+OK\r\n', '+OK\r\n', '-ERR DISCARD without MULTI\r\n'])
+    expect(await all(one, 'MULTI', 'DISCARD', 'DISCARD')).toEqual([
+      '+OK\r\n',
+      '+OK\r\n',
+      '-ERR DISCARD without MULTI\r\n',
+    ])
   }
   expect(places(keyward).pins).toBeLessThanOrEqual(2)
 })

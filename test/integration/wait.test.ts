@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Keyward, configFor, startKeyward } from '../helpers/keyward.ts'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually } from '../helpers/places.ts'
 import { request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -12,7 +12,12 @@ let keyward: Keyward
 beforeAll(async () => {
   primary = await startRedis({ config: ['repl-diskless-sync yes', 'repl-diskless-sync-delay 0'] })
   replica = await startRedis({ config: [`replicaof 127.0.0.1 ${primary.port}`] })
-  expect(await eventually(async () => (await primary.info('replication')).get('slave0')?.includes('state=online') === true, 30_000)).toBe(true)
+  expect(
+    await eventually(
+      async () => (await primary.info('replication')).get('slave0')?.includes('state=online') === true,
+      30_000,
+    ),
+  ).toBe(true)
   keyward = await startKeyward(configFor(primary))
 })
 
@@ -41,7 +46,14 @@ test('a stopped replica confirms nothing', async () => {
     }
     // In one pipeline, too, and in a transaction.
     const replies = await client.exchange(
-      Buffer.concat([request('SET', 'a', 2), request('WAIT', 1, 300), request('MULTI'), request('SET', 'a', 3), request('EXEC'), request('WAIT', 1, 300)]),
+      Buffer.concat([
+        request('SET', 'a', 2),
+        request('WAIT', 1, 300),
+        request('MULTI'),
+        request('SET', 'a', 3),
+        request('EXEC'),
+        request('WAIT', 1, 300),
+      ]),
       6,
     )
     expect(replies.map(String)).toEqual(['+OK\r\n', ':0\r\n', '+OK\r\n', '+QUEUED\r\n', '*1\r\n+OK\r\n', ':0\r\n'])

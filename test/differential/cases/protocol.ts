@@ -1,13 +1,43 @@
 import type { Sequence } from './sequence.ts'
 
-const raw = (name: string, ...bytes: string[]): Sequence => ({ name, closes: true, protocols: [2], steps: [...bytes.map((text) => ({ raw: text })), 'QUIT'] })
+const raw = (name: string, ...bytes: string[]): Sequence => ({
+  name,
+  closes: true,
+  protocols: [2],
+  steps: [...bytes.map((text) => ({ raw: text })), 'QUIT'],
+})
 /** The error ends the connection: nothing is sent behind it, so that nothing is unread when the server closes. */
-const fatal = (name: string, bytes: string, login = true): Sequence => ({ name, closes: true, protocols: [2], login, steps: [{ raw: bytes }] })
+const fatal = (name: string, bytes: string, login = true): Sequence => ({
+  name,
+  closes: true,
+  protocols: [2],
+  login,
+  steps: [{ raw: bytes }],
+})
 
 /** Bytes that are no ordinary requests. */
 export const protocol: readonly Sequence[] = [
-  raw('inline', 'PING\r\n', 'SET a b\r\n', 'GET a\r\n', '   GET    a   \r\n', 'GET a\n', '\r\n', '\n', 'NOSUCH x y\r\n', 'GET\r\n'),
-  raw('inline with quotes', 'SET a "x\\x41\\n y"\r\n', 'GET a\r\n', "SET b 'it\\'s'\r\n", 'GET b\r\n', 'ECHO ""\r\n', 'ECHO "\\q"\r\n'),
+  raw(
+    'inline',
+    'PING\r\n',
+    'SET a b\r\n',
+    'GET a\r\n',
+    '   GET    a   \r\n',
+    'GET a\n',
+    '\r\n',
+    '\n',
+    'NOSUCH x y\r\n',
+    'GET\r\n',
+  ),
+  raw(
+    'inline with quotes',
+    'SET a "x\\x41\\n y"\r\n',
+    'GET a\r\n',
+    "SET b 'it\\'s'\r\n",
+    'GET b\r\n',
+    'ECHO ""\r\n',
+    'ECHO "\\q"\r\n',
+  ),
   raw('inline between multibulk', 'PING\r\n*1\r\n$4\r\nPING\r\n', 'PING\r\n'),
   raw('empty multibulk', '*0\r\n', '*-1\r\n', '*-10\r\n', '*1\r\n$4\r\nPING\r\n'),
   raw('empty command name', '*1\r\n$0\r\n\r\n', '*2\r\n$0\r\n\r\n$1\r\na\r\n'),

@@ -1,0 +1,36 @@
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
+import { RawClient } from '../helpers/raw-client.ts'
+import { type RedisServer, startRedis } from '../helpers/redis.ts'
+
+/** A server with Keyward in front of it, for the tests with real clients. Tenants: acme and beta, passwords likewise. */
+export interface Stage {
+  readonly redis: RedisServer
+  readonly keyward: Keyward
+  /** All raw keys of the server, sorted. */
+  rawKeys(): Promise<string[]>
+  /** What Keyward logged as a warning or worse. */
+  warnings(): string[]
+  stop(): Promise<void>
+}
+
+const WARN = 40
+
+export async function openStage(): Promise<Stage> {
+  const redis = await startRedis()
+  const keyward = await startKeyward(configFor(redis))
+  const bare = await RawClient.connect({ port: redis.port })
+  return {
+    redis,
+    keyward,
+    async rawKeys() {
+      const reply = await bare.command('KEYS', '*')
+      return [...reply.matchAll(/\$\d+\r\n([^\r]*)\r\n/g)].map(([, key]) => key).sort()
+    },
+    warnings: () => keyward.log.filter(({ level }) => level >= WARN).map((line) => JSON.stringify(line)),
+    async stop() {
+      bare.destroy()
+      keyward.stop()
+      await redis.stop()
+    },
+  }
+}
