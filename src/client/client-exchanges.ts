@@ -157,9 +157,8 @@ export abstract class ClientExchanges implements DispatchClient {
     overhear(x, frame)
   }
 
-  /** Only -UNBLOCKED is sure not to have taken anything: the server became a replica while it waited. */
-  reissue(x: Exchange, error: string): boolean {
-    if (this.gone || !error.startsWith('-UNBLOCKED')) return false
+  reissue(x: Exchange): boolean {
+    if (this.gone) return false
     this.pending--
     this.pinClean = false
     this.router.dropPin()

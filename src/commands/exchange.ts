@@ -57,8 +57,8 @@ export interface ExchangeClient {
   kept(bytes: number): void
   /** A reply that x.swallow drops, for a command that wants to know it. */
   overheard(x: Exchange, frame: Buffer): void
-  /** x, on a pin, was answered by an error. True: it is issued again, and the client keeps it. */
-  reissue(x: Exchange, error: string): boolean
+  /** x, which blocks on a pin, was not executed. True: it is issued again, and the client keeps it. */
+  reissue(x: Exchange): boolean
   /** Answers x with an error of our own, or, when its reply has begun to reach the client, breaks the connection off. */
   fail(x: Exchange, code: ErrorCode): void
   /** Lost on their way to or on a pin, they may be sent again, in this order: find a way for them anew. */

@@ -26,6 +26,8 @@ export interface ConnectionHost {
   readonly bulk: number
   /** x was answered by an error (CRLF included). True: it was not executed (READONLY, LOADING …), and the host keeps x. */
   putBack(connection: Connection, x: Exchange, error: string): boolean
+  /** This error says that the server cannot execute anything now (READONLY, LOADING …), and that is not meant to be so. */
+  doubts(error: string): boolean
   /** A request of this client was executed although an earlier one was put back. */
   overtaken(client: ExchangeClient): void
   /** The reply to x was big and came on a lane for small ones. */
@@ -193,7 +195,9 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
 
   takenBack(x: Exchange, error: string): boolean {
     if (this.kind !== 'pin') return this.host.putBack(this, x, error)
-    return x.blocks && x.client.reissue(x, error)
+    if (!x.blocks) return false
+    // -UNBLOCKED: the server became a replica while x waited, and nothing was taken.
+    return (error.startsWith('-UNBLOCKED') || this.host.doubts(error)) && x.client.reissue(x)
   }
 
   /** The reply to x, which is sent, has begun. */

@@ -237,16 +237,22 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   }
 
   putBack(connection: Connection, x: Exchange, error: string): boolean {
-    if (connection.kind === 'pin') return false
+    const set = this.opened.get(connection)?.set
+    if (set === undefined || !this.doubts(error)) return false
+    set.putBack(x, Buffer.from(error, 'latin1'))
+    return true
+  }
+
+  doubts(error: string): boolean {
     const kind = /^-(READONLY|LOADING|MASTERDOWN|NOAUTH) /.exec(error)?.[1]
     // NOAUTH: the password was changed; a new lane will log in with ours, or tell that it cannot.
     if (kind === undefined || (this.replicaOnPurpose && (kind === 'READONLY' || kind === 'MASTERDOWN'))) return false
-    const set = this.opened.get(connection)?.set
-    if (set === undefined) return false
-    // The lane finishes what is in flight; a new one resolves the name again and looks at INFO before it is used.
-    for (const lane of set.connections) if (lane.ready) lane.retired = true
-    set.putBack(x, Buffer.from(error, 'latin1'))
-    set.open()
+    // Lanes finish what is in flight; new ones resolve the name again and look at INFO before they are used.
+    for (const set of this.allSets()) {
+      for (const lane of set.connections) if (lane.ready) lane.retired = true
+      set.open()
+    }
+    this.pinPool.closeIdle()
     return true
   }
 

@@ -153,6 +153,11 @@ export class Pins {
     })
   }
 
+  /** The server is in doubt: the next pin is a new connection. */
+  closeIdle(): void {
+    for (const pin of this.idle.splice(0)) pin.close('the server is in doubt')
+  }
+
   expire(now: number): void {
     const late = this.waiters.filter((waiter) => now - waiter.since >= this.host.holdTime || waiter.client.gone)
     if (late.length === 0) return

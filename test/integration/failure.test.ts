@@ -265,6 +265,20 @@ describe('answered, but not executed', () => {
     await server.stop()
   })
 
+  test('a blocking command that was refused so is issued again on another connection', async () => {
+    let refusals = 2
+    const server = await ScriptedServer.start((args) => {
+      if (args[0].toUpperCase() !== 'BLPOP') return undefined
+      return refusals-- > 0 ? '-LOADING Redis is loading the dataset in memory\r\n' : '*2\r\n$6\r\nacme:q\r\n$1\r\nx\r\n'
+    })
+    fault = await FaultProxy.start({ port: server.port })
+    keyward = await startKeyward(configFor(server))
+    client = await keyward.connect({ password: 'acme' })
+    expect(await client.command('BLPOP', 'q', 0)).toBe('*2\r\n$1\r\nq\r\n$1\r\nx\r\n')
+    expect(refusals).toBe(-1)
+    await server.stop()
+  })
+
   test('READONLY while the upstream is a replica for a moment: held', async () => {
     await startAll({ hold: { time: '30s' } })
     const other = await startRedis()
