@@ -90,6 +90,3 @@ export function withPrefix(commands: readonly Args[], prefix: string): Args[] {
     return args.map((arg, i) => (i === at ? prefix + arg : arg))
   })
 }
-
-/** Every key that the pool knows, the missing ones too. */
-export const ALL_KEYS: readonly string[] = [...new Set(Object.values(KEYS).flat())]

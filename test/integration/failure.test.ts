@@ -269,7 +269,9 @@ describe('answered, but not executed', () => {
     let refusals = 2
     const server = await ScriptedServer.start((args) => {
       if (args[0].toUpperCase() !== 'BLPOP') return undefined
-      return refusals-- > 0 ? '-LOADING Redis is loading the dataset in memory\r\n' : '*2\r\n$6\r\nacme:q\r\n$1\r\nx\r\n'
+      return refusals-- > 0
+        ? '-LOADING Redis is loading the dataset in memory\r\n'
+        : '*2\r\n$6\r\nacme:q\r\n$1\r\nx\r\n'
     })
     fault = await FaultProxy.start({ port: server.port })
     keyward = await startKeyward(configFor(server))
