@@ -13,6 +13,7 @@ import { buildTable } from './commands/table.ts'
 import type { UpstreamFacts } from './commands/upstream-facts.ts'
 import type { Config } from './config/config.ts'
 import { diffNamespaces } from './config/namespaces.ts'
+import { ForeignKey } from './keyspace/rewrite-reply.ts'
 import { Clock } from './lib/clock.ts'
 import { Turn } from './lib/turn.ts'
 import { VERSION } from './lib/version.ts'
@@ -149,6 +150,13 @@ export class Proxy implements ClientEnv, ServerView {
   }
 
   readonly fault = (error: unknown): void => {
+    if (error instanceof ForeignKey) {
+      this.log.error(
+        {},
+        'a reply of the upstream named a key outside the prefix of its tenant; the client got an error',
+      )
+      return
+    }
     this.faults++
     this.log.error({ err: error }, 'a bug in Keyward: please report it; the connection concerned was closed')
   }
