@@ -250,12 +250,12 @@ export class Proxy implements ClientEnv, ServerView {
       const node = this.openNode(options)
       this.nodes.set(name, node)
       node.start()
-      old?.retire()
+      old?.retire(node)
     }
     for (const [name, node] of this.nodes) {
       if (config.upstreams.has(name)) continue
       this.nodes.delete(name)
-      node.retire()
+      node.retire(undefined)
     }
     for (let i = 0; i < this.doors.length; i++) {
       this.doors[i].listener.renew(config.listeners[i])

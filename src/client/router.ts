@@ -96,7 +96,7 @@ export class Router {
       return true
     }
     const pin = this.pin
-    if (pin !== undefined && this.pinUse === way && (way === 'transaction' || client.pending === 0)) {
+    if (pin !== undefined && this.pinUse === way && (way === 'transaction' || (client.pending === 0 && !pin.retired))) {
       client.pending++
       client.via = pin
       pin.schedule(x)

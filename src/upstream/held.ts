@@ -17,7 +17,7 @@ export class Held {
   }
 
   add(x: Exchange, now: number): void {
-    x.moveTo('held')
+    if (x.place !== 'held') x.moveTo('held')
     // One that is held again after READONLY or LOADING does not get new time.
     if (x.heldAt === 0) x.heldAt = now
     x.next = undefined

@@ -149,6 +149,22 @@ export class LaneSet implements Via {
     })
   }
 
+  /** All that is held, for another node to take over. */
+  surrender(): Exchange[] {
+    this.refusals.clear()
+    return this.held.take(() => true)
+  }
+
+  /** Takes over what another node held. */
+  adopt(held: readonly Exchange[]): void {
+    for (const x of held) {
+      x.client.via = this
+      this.held.add(x, this.host.now())
+    }
+    if (this.held.count > 0) this.open()
+    this.release()
+  }
+
   /** x was answered `error` and not executed: unsent again. Later requests of its client queue behind it. */
   putBack(x: Exchange, error: Buffer): void {
     x.client.via = this

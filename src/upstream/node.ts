@@ -77,9 +77,17 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     for (const connection of [...this.opened.keys()]) connection.close('Keyward stops')
   }
 
-  /** Its configuration was replaced: what is under way is finished, then it stops. */
-  retire(): void {
+  /**
+   * Its configuration was replaced: what is under way is finished, then it stops. What it holds goes to `successor`,
+   * if there is one: the old address may be the very reason why it is held.
+   */
+  retire(successor: Node | undefined): void {
     this.retiring = true
+    if (successor !== undefined) {
+      for (const set of this.allSets()) {
+        successor.lanesOf(set.key.protocol, set.key.size === 'bulk').adopt(set.surrender())
+      }
+    }
     for (const connection of this.opened.keys()) connection.retired = true
   }
 
