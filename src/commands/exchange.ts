@@ -13,17 +13,28 @@ import type { CommandSpec } from './spec.ts'
  */
 export type Place = 'reading' | 'barrier' | 'held' | 'scheduled' | 'sent' | 'abandoned' | 'answered'
 
-type Moves = Readonly<Partial<Record<Place, true>>>
-
-/** All legal moves. Whether a request may be repeated is read from its place and its spec, never from a flag. */
-export const MOVES: Readonly<Record<Place, Moves>> = {
-  reading: { barrier: true, held: true, scheduled: true, answered: true },
-  barrier: { held: true, scheduled: true, answered: true },
-  held: { scheduled: true, answered: true },
-  scheduled: { sent: true, held: true, barrier: true, answered: true },
-  sent: { held: true, barrier: true, abandoned: true, answered: true },
-  abandoned: { answered: true },
-  answered: {},
+/**
+ * The table of legal moves, read by column: where an exchange may come from to enter `to`. Whether a request may be
+ * repeated is read from its place and its spec, never from a flag. (A switch on constants: three moves of every request
+ * go through here, and a look-up in an object costs some 4 % of all CPU at a depth of 16.)
+ */
+export function mayMove(from: Place, to: Place): boolean {
+  switch (to) {
+    case 'scheduled':
+      return from === 'reading' || from === 'barrier' || from === 'held'
+    case 'sent':
+      return from === 'scheduled'
+    case 'answered':
+      return from !== 'answered'
+    case 'held':
+      return from === 'reading' || from === 'barrier' || from === 'scheduled' || from === 'sent'
+    case 'barrier':
+      return from === 'reading' || from === 'scheduled' || from === 'sent'
+    case 'abandoned':
+      return from === 'sent'
+    case 'reading':
+      return false
+  }
 }
 
 /** `lane`: shared. `bulk`: shared among big ones. `blocked`, `transaction`: a pin of that use. */
@@ -141,7 +152,7 @@ export class Exchange {
   }
 
   moveTo(next: Place): void {
-    if (MOVES[this.place][next] !== true) throw new Error(`illegal move of an exchange: ${this.place} -> ${next}`)
+    if (!mayMove(this.place, next)) throw new Error(`illegal move of an exchange: ${this.place} -> ${next}`)
     this.place = next
   }
 
