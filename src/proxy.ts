@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { ClientConnection } from './client/connection.ts'
 import type { DispatchClient } from './client/dispatch-client.ts'
 import { Dispatcher } from './client/dispatcher.ts'
+import { SocketEndpoint } from './client/endpoint.ts'
 import type { ClientEnv } from './client/env.ts'
 import { type Bound, Listener } from './client/listener.ts'
 import { Memory } from './client/memory.ts'
@@ -106,10 +107,9 @@ export class Proxy implements ClientEnv, ServerView {
   }
 
   private accept(socket: Socket, door: Door): void {
-    // A client that is gone before we look at it has no address.
-    const address = socket.remoteAddress === undefined ? 'unix:0' : `${socket.remoteAddress}:${socket.remotePort}`
-    const local = socket.localAddress === undefined ? 'unix:0' : `${socket.localAddress}:${socket.localPort}`
-    const session = new Session(this.nextId++, Date.now(), address, local, door.authenticator)
+    const { address } = door.listener.options
+    const endpoint = new SocketEndpoint(socket, 'path' in address ? address.path : undefined)
+    const session = new Session(this.nextId++, Date.now(), endpoint, door.authenticator)
     const client = new ClientConnection(socket, session, this.dispatcher)
     this.clients.set(client, door)
     if (this.draining) client.closeWhenAnswered()

@@ -87,9 +87,9 @@ export class DirectWriter {
   private readonly handle: Handle
   private readonly wrap: StreamWrap
   private readonly socket: Socket
-  private readonly onDrain: () => void
+  private readonly onDrain: (this: Socket) => void
 
-  constructor(handle: Handle, wrap: StreamWrap, socket: Socket, onDrain: () => void) {
+  constructor(handle: Handle, wrap: StreamWrap, socket: Socket, onDrain: (this: Socket) => void) {
     this.handle = handle
     this.wrap = wrap
     this.socket = socket
@@ -120,7 +120,7 @@ export class DirectWriter {
   done(bytes: number, failed: boolean): void {
     this.queued -= bytes
     if (failed) this.socket.destroy()
-    else if (this.queued === 0) this.onDrain()
+    else if (this.queued === 0) this.onDrain.call(this.socket)
   }
 }
 
@@ -132,23 +132,21 @@ function writeDone(this: WriteRequest, status: number): void {
 }
 
 /**
- * Takes over reading and writing of a connected plain socket: `onBytes` gets every chunk, in a buffer that is valid
- * during the call only. Undefined when this socket or this Node cannot; nothing has been changed then.
+ * Takes over reading and writing of a connected plain socket: `onBytes` gets every chunk, as the first bytes of a
+ * buffer that is valid during the call only. Undefined when this socket or this Node cannot; nothing has been changed then.
  */
 export function takeOver(
   socket: Socket,
-  onBytes: (buf: Buffer, start: number, end: number) => void,
-  onDrain: () => void,
+  onBytes: (this: Socket, bytes: number, buf: Buffer) => void,
+  onDrain: (this: Socket) => void,
 ): DirectWriter | undefined {
   const has = facilities()
   const handle = has === undefined ? undefined : handleOf(socket)
   if (has === undefined || handle === undefined) return undefined
   const slots = socket as unknown as Record<symbol, unknown>
   slots[has.buffer] = SHARED
-  slots[has.callback] = (bytes: number) => {
-    onBytes(SHARED, 0, bytes)
-    return true
-  }
+  // Node calls it as a method of the socket.
+  slots[has.callback] = onBytes
   handle.useUserBuffer(SHARED)
   return new DirectWriter(handle, has.wrap, socket, onDrain)
 }

@@ -19,34 +19,28 @@ export interface WireOwner {
  */
 export class Wire {
   readonly socket: Socket
-  private readonly owner: WireOwner
+  readonly owner: WireOwner
   private direct: DirectWriter | undefined = undefined
-  private error: Error | undefined
+  error: Error | undefined = undefined
   private reading = true
 
   /** `socket` is connected, or connecting: then begin() has to be called once it is. */
   constructor(socket: Socket, owner: WireOwner) {
     this.socket = socket
     this.owner = owner
-    socket.on('end', () => owner.onEnd())
-    socket.on('error', (error: Error) => {
-      this.error = error
-    })
-    socket.on('close', () => owner.onClosed(this.error))
+    ;(socket as Wired).wire = this
+    socket.on('end', onEnd)
+    socket.on('error', onError)
+    socket.on('close', onClose)
     if (!socket.connecting) this.begin()
   }
 
   /** Starts to read. */
   begin(): void {
-    const { owner, socket } = this
-    this.direct = takeOver(
-      socket,
-      (buf, start, end) => owner.onBytes(buf, start, end),
-      () => owner.onDrain(),
-    )
+    this.direct = takeOver(this.socket, onDirectBytes, onDrained)
     if (this.direct !== undefined) return
-    socket.on('data', (chunk: Buffer) => owner.onBytes(chunk, 0, chunk.length))
-    socket.on('drain', () => owner.onDrain())
+    this.socket.on('data', onData)
+    this.socket.on('drain', onDrained)
   }
 
   /** Buffers given to onBytes may be kept without a copy. */
@@ -103,4 +97,35 @@ export class Wire {
 
 function isTcp(socket: Socket): boolean {
   return socket.remoteFamily !== undefined && !('encrypted' in socket)
+}
+
+/**
+ * Listeners are shared by all sockets and find their wire through the socket: a closure for each would cost every
+ * idle client some hundred bytes.
+ */
+type Wired = Socket & { wire: Wire }
+
+function onEnd(this: Socket): void {
+  ;(this as Wired).wire.owner.onEnd()
+}
+
+function onError(this: Socket, error: Error): void {
+  ;(this as Wired).wire.error = error
+}
+
+function onClose(this: Socket): void {
+  const { error, owner } = (this as Wired).wire
+  owner.onClosed(error)
+}
+
+function onData(this: Socket, chunk: Buffer): void {
+  ;(this as Wired).wire.owner.onBytes(chunk, 0, chunk.length)
+}
+
+function onDrained(this: Socket): void {
+  ;(this as Wired).wire.owner.onDrain()
+}
+
+function onDirectBytes(this: Socket, bytes: number, buf: Buffer): void {
+  ;(this as Wired).wire.owner.onBytes(buf, 0, bytes)
 }

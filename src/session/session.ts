@@ -8,6 +8,12 @@ export interface Authenticator {
   readonly anonymous: Login | undefined
 }
 
+/** Both ends of a connection, as "host:port" or "/path:0". */
+export interface Endpoint {
+  readonly address: string
+  readonly localAddress: string
+}
+
 export interface Login {
   readonly tenant: Tenant
   readonly user: string
@@ -25,8 +31,7 @@ export class Session {
   readonly id: number
   /** Milliseconds since the epoch. */
   readonly since: number
-  readonly address: string
-  readonly localAddress: string
+  private readonly endpoint: Endpoint
   authenticator: Authenticator
   tenant: Tenant | undefined
   user = 'default'
@@ -45,13 +50,20 @@ export class Session {
   /** Process clock, milliseconds. */
   lastActive = 0
 
-  constructor(id: number, now: number, address: string, localAddress: string, authenticator: Authenticator) {
+  constructor(id: number, now: number, endpoint: Endpoint, authenticator: Authenticator) {
     this.id = id
     this.since = now
-    this.address = address
-    this.localAddress = localAddress
+    this.endpoint = endpoint
     this.authenticator = authenticator
     this.enterAnonymously()
+  }
+
+  get address(): string {
+    return this.endpoint.address
+  }
+
+  get localAddress(): string {
+    return this.endpoint.localAddress
   }
 
   login(to: Login): void {

@@ -13,7 +13,7 @@ import { buildTable } from '../../src/commands/table.ts'
 import type { UpstreamFacts } from '../../src/commands/upstream-facts.ts'
 import { ERRORS } from '../../src/errors.ts'
 import { ReplyWriter } from '../../src/resp/reply-writer.ts'
-import { type Authenticator, type Login, Session } from '../../src/session/session.ts'
+import { type Authenticator, type Endpoint, type Login, Session } from '../../src/session/session.ts'
 import type { Tenant } from '../../src/session/tenant.ts'
 import { argsOf } from './arg-view.ts'
 
@@ -108,6 +108,7 @@ export class FakeServer implements ServerView {
 
 /** A client of the local answers alone: looks up, checks as the client connection does, and answers in process. */
 export class LocalClient {
+  readonly endpoint: Endpoint
   readonly session: Session
   readonly server: FakeServer
   closed = false
@@ -116,7 +117,8 @@ export class LocalClient {
 
   constructor(server: FakeServer, authenticator: Authenticator, id = server.everybody.length + 1) {
     this.server = server
-    this.session = new Session(id, server.time, `127.0.0.1:${40_000 + id}`, '127.0.0.1:6380', authenticator)
+    this.endpoint = { address: `127.0.0.1:${40_000 + id}`, localAddress: '127.0.0.1:6380' }
+    this.session = new Session(id, server.time, this.endpoint, authenticator)
     this.session.lastActive = performance.now()
     server.everybody.push(this.session)
   }

@@ -74,7 +74,7 @@ describe('CLIENT LIST', () => {
     client.ask('CLIENT', 'NO-EVICT', 'off')
     client.ask('CLIENT', 'NO-TOUCH', 'off')
     expect(fields(lines(client.ask('CLIENT', 'INFO'))[0]).flags).toBe('N')
-    Object.assign(client.session, { address: '/run/keyward.sock:0' })
+    Object.assign(client.endpoint, { address: '/run/keyward.sock:0' })
     expect(fields(lines(client.ask('CLIENT', 'INFO'))[0])).toMatchObject({ addr: '/run/keyward.sock:0', flags: 'U' })
   })
 
