@@ -244,24 +244,27 @@ export class Proxy implements ClientEnv, ServerView {
     this.config = config
     this.generation++
     this.memory.limit = config.memory
+    const retired: [Node, Node | undefined][] = []
     for (const [name, options] of config.upstreams) {
       const old = this.nodes.get(name)
       if (old !== undefined && JSON.stringify(before.upstreams.get(name)) === JSON.stringify(options)) continue
       const node = this.openNode(options)
       this.nodes.set(name, node)
       node.start()
-      old?.retire(node)
+      if (old !== undefined) retired.push([old, node])
     }
     for (const [name, node] of this.nodes) {
       if (config.upstreams.has(name)) continue
       this.nodes.delete(name)
-      node.retire(undefined)
+      retired.push([node, undefined])
     }
     for (let i = 0; i < this.doors.length; i++) {
       this.doors[i].listener.renew(config.listeners[i])
       this.doors[i].authenticator = buildAuthenticator(config.tenants.values(), config.listeners[i])
     }
     for (const [client, door] of [...this.clients]) client.reconfigure(config.tenants, door.authenticator)
+    // Last: what the old nodes give up goes where the clients belong now.
+    for (const [old, successor] of retired) old.retire(successor)
     this.log.info({ generation: this.generation }, 'configuration replaced')
   }
 

@@ -33,7 +33,7 @@ export class Answers {
     const bytes = this.answer(client, spec, request.view(), false)
     if (spec.name === 'reset') client.transaction?.end()
     if (session.tenant !== tenant || session.protocol !== protocol || spec.name === 'reset') client.forsakeTransaction()
-    if (session.tenant !== tenant) this.entered(client)
+    if (session.tenant !== tenant && !this.entered(client)) return
     // CLIENT REPLY ON and RESET end the silence with their own reply.
     const muted = before === 'off' ? session.replyMode === 'off' : before === 'skip' && spec.name !== 'client|reply'
     if (bytes.length > 0 && !muted) client.say(bytes)
@@ -56,22 +56,22 @@ export class Answers {
     return writer.take()
   }
 
-  private entered(client: DispatchClient): void {
+  /** False: its tenant has no room for it, it has been told so, and is being closed. */
+  private entered(client: DispatchClient): boolean {
     client.entered()
     const { tenant } = client.session
-    if (tenant !== undefined && !this.env.enter(client, tenant)) {
-      client.stats.error('MAXCLIENTS')
-      client.say(ERROR_BYTES.MAXCLIENTS)
-      client.closeWhenAnswered()
-    }
+    if (tenant === undefined || this.env.enter(client, tenant)) return true
+    client.stats.error('MAXCLIENTS')
+    client.say(ERROR_BYTES.MAXCLIENTS)
+    client.closeWhenAnswered()
+    return false
   }
 
   /** A slot that has its reply already. */
   slot(client: DispatchClient, bytes: Buffer): Exchange {
     const x = new Exchange(client, this.env.table.all()[0], this.env.clock.now)
     x.moveTo('answered')
-    x.reply = bytes
-    client.replies.earlyBytes += bytes.length
+    client.replies.keep(x, bytes)
     return x
   }
 

@@ -46,6 +46,8 @@ export abstract class ClientExchanges implements DispatchClient {
   /** There is output: write it at the end of the turn. */
   abstract wake(): void
   abstract flush(): void
+  /** Reads again, if it had stopped and may. */
+  abstract readOn(): void
   abstract kept(bytes: number): void
   abstract settled(): void
   abstract entered(): void
@@ -132,6 +134,11 @@ export abstract class ClientExchanges implements DispatchClient {
 
   pinReady(via: Via): void {
     this.router.pinReady(via as Connection)
+    this.readOn()
+  }
+
+  pinMoved(): void {
+    this.router.pinMoved()
   }
 
   pinRefused(code: ErrorCode): void {

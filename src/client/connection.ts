@@ -85,6 +85,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     }
     session.tenant = tenant
     this.node = this.env.node(tenant)
+    this.router.moveTo(this.node)
   }
 
   // Bytes in.
@@ -100,7 +101,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       this.cut()
       return
     }
-    const unanswered = this.requestBytes + this.stallQueue.bytes
+    const { unanswered } = this
     if (unanswered + this.reader.pendingBytes > (this.session.tenant?.buffers.request ?? READ_AHEAD)) {
       this.cutFor('REQUESTLIMIT')
       return
@@ -108,6 +109,16 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     // While it is blocked, its FIN must be seen.
     if (unanswered > READ_AHEAD && !this.router.blocked) this.wire.pause()
     this.recharge()
+  }
+
+  /** Bytes of requests that have no answer yet, and of answers that wait for earlier ones. */
+  private get unanswered(): number {
+    return this.requestBytes + this.stallQueue.bytes + this.replies.earlyBytes
+  }
+
+  readOn(): void {
+    // While it is blocked, its FIN must be seen.
+    if (this.unanswered <= READ_AHEAD / 2 || this.router.blocked) this.wire.resume()
   }
 
   onRequest(buf: Buffer, start: number, end: number, argc: number, args: Int32Array): void {
@@ -167,7 +178,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       if (this.stallQueue.active && !this.unstalling) this.unstall()
     }
     this.replies.advance()
-    if (this.requestBytes + this.stallQueue.bytes <= READ_AHEAD / 2) this.wire.resume()
+    this.readOn()
     if (this.ending) this.wake()
   }
 
@@ -232,15 +243,17 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.reader.stop()
     this.ending = true
     this.wake()
-    this.leaveIfBlocked()
+    this.watchAfterFin()
   }
 
-  /** A command that was sent just now may have its answer on the way; one that blocks must not take anything any more. */
-  private leaveIfBlocked(): void {
-    if (this.gone) return
-    const { router } = this
-    if (router.held || router.blockedFor(this.env.clock.tick()) > FIN_GRACE) this.cut()
-    else if (router.blocked) setTimeout(() => this.leaveIfBlocked(), FIN_GRACE + 1)
+  /**
+   * Until all is answered: a command that was sent just now may have its answer on the way; one that blocks, now or
+   * later, must not take anything any more.
+   */
+  private watchAfterFin(): void {
+    if (this.gone || this.idle) return
+    if (this.router.held || this.router.blockedFor(this.env.clock.tick()) > FIN_GRACE) this.cut()
+    else setTimeout(() => this.watchAfterFin(), FIN_GRACE + 1)
   }
 
   /** While draining: closes when nothing is under way, blocked commands too once `impatient`. */

@@ -9,6 +9,7 @@ import type { DispatchClient } from './dispatch-client.ts'
 import type { Incoming } from './incoming.ts'
 import type { Call } from './local-call.ts'
 import { prepareReissue } from './reissue.ts'
+import { SLOT_BYTES } from './reply-queue.ts'
 
 /** A request over this is sent from the client's own buffer behind its rewritten head, not copied. */
 const COPY_UP_TO = 64 * 1024
@@ -93,7 +94,7 @@ export class Outgoing {
 }
 
 function charge(client: DispatchClient, x: Exchange): void {
-  x.charged = x.size
+  x.charged = x.size + SLOT_BYTES
   client.requestBytes += x.charged
 }
 

@@ -47,8 +47,13 @@ export class ReplyQueue {
       if (!x.mute) this.add(bytes)
       return
     }
-    x.reply = x.mute ? NO_BYTES : bytes
-    this.earlyBytes += x.reply.length
+    this.keep(x, x.mute ? NO_BYTES : bytes)
+  }
+
+  /** The reply to x, whose slot is open, before its turn. */
+  keep(x: Exchange, bytes: Buffer): void {
+    x.reply = bytes
+    this.earlyBytes += bytes.length + SLOT_BYTES
   }
 
   /** Moves replies that came early and are next now to the output. */
@@ -56,7 +61,7 @@ export class ReplyQueue {
     while (this.first !== undefined && this.first.reply !== undefined) {
       const x = this.first
       const bytes = x.reply as Buffer
-      this.earlyBytes -= bytes.length
+      this.earlyBytes -= bytes.length + SLOT_BYTES
       x.reply = undefined
       this.pop(x)
       if (bytes.length > 0) this.add(bytes)
@@ -71,6 +76,9 @@ export class ReplyQueue {
     return out
   }
 }
+
+/** What an exchange costs in memory, about: a client can have a million that are tiny. */
+export const SLOT_BYTES = 320
 
 /** Shared by all idle clients; never pushed to. */
 const NOTHING: Buffer[] = []

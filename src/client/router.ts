@@ -28,6 +28,7 @@ export class Router {
   private pin: Connection | undefined = undefined
   /** Where the pin came from; the client may be with another node by now. */
   private pinNode: Node | undefined = undefined
+  private askedNode: Node | undefined = undefined
   private pinUse: PinUse = 'blocked'
   /** The first in the queue needs a pin. */
   private wanted = false
@@ -115,13 +116,25 @@ export class Router {
     if (!this.wanted) return
     this.wanted = false
     this.asking = true
+    this.askedNode = node
     node.pinPool.ask(this.pinUse, this.client, this.client.protocol)
   }
 
   pinReady(pin: Connection): void {
     this.asking = false
     this.pin = pin
-    this.pinNode = this.node
+    this.pinNode = this.askedNode
+    this.resume()
+  }
+
+  /** The tenant's upstream is another node now, for whatever is not on its way yet. */
+  moveTo(node: Node): void {
+    this.node = node
+  }
+
+  /** The node that was asked for a pin retires: the next one is asked. */
+  pinMoved(): void {
+    this.asking = false
     this.resume()
   }
 

@@ -1,6 +1,9 @@
 import { RequestReader } from '../resp/request-reader.ts'
 import type { RequestLimits, RequestSink } from '../resp/types.ts'
 
+/** What a Buffer costs besides its bytes, about. */
+const FRAME_BYTES = 128
+
 /**
  * Requests that were read but not looked at, because what they mean depends on a reply that is under way: behind
  * AUTH with requests in flight, behind EXEC with a SELECT in it. Limit: `buffers.request`, as for all requests.
@@ -29,7 +32,7 @@ export class Stall {
     if (this.releasing) {
       // It is in the list already; what is behind it stays where it is, so a long pipeline is walked once.
       this.at--
-      this.bytes += again.length
+      this.bytes += again.length + FRAME_BYTES
     } else {
       this.add(again)
     }
@@ -39,7 +42,7 @@ export class Stall {
   add(frame: Buffer): void {
     this.frames ??= []
     this.frames.push(Buffer.from(frame))
-    this.bytes += frame.length
+    this.bytes += frame.length + FRAME_BYTES
   }
 
   /** Hands the requests to the sink, in order, up to one that begins a new stall. */
@@ -53,7 +56,7 @@ export class Stall {
     reader.authenticated = true
     while (this.at < frames.length && !this.active) {
       const frame = frames[this.at++]
-      this.bytes -= frame.length
+      this.bytes -= frame.length + FRAME_BYTES
       reader.feed(frame, 0, frame.length, sink)
     }
     this.releasing = false

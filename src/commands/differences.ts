@@ -16,6 +16,14 @@ export const DIFFERENCES: readonly { readonly where: string; readonly what: stri
     what: 'When the upstream connection is lost, the client’s connection stays: members go on being answered +QUEUED, EXEC answers EXECABORT.',
   },
   {
+    where: 'WATCH',
+    what: 'HELLO with another protocol, and AUTH as another tenant, between WATCH and EXEC make that EXEC answer EXECABORT: what was watched is bound to an upstream connection that no longer fits.',
+  },
+  {
+    where: 'WAIT 0',
+    what: 'The PING in front of WAIT moves the replication offset, so replicas that had confirmed everything may be counted a moment later.',
+  },
+  {
     where: 'failures',
     what: 'OUTCOMEUNKNOWN, UPSTREAMTIMEOUT and UPSTREAMDOWN (docs/errors.md) take the place of a closed connection.',
   },

@@ -76,6 +76,8 @@ export interface ExchangeClient {
   requeue(again: readonly Exchange[]): void
   /** A connection of its own, asked for earlier, is there. */
   pinReady(via: Via): void
+  /** The node that was asked for it retires: another has to be asked. */
+  pinMoved(): void
   /** It will not come. */
   pinRefused(code: ErrorCode): void
   /** The connection of its own is gone, and with it MULTI and WATCH. */

@@ -22,6 +22,8 @@ type State = keyof typeof MOVES
 export interface ConnectionHost {
   readonly turn: Turn
   readonly clock: Clock
+  /** Milliseconds for which a request may be put back. */
+  readonly holdTime: number
   /** Bytes from which a reply counts as big. */
   readonly bulk: number
   /** x was answered by an error (CRLF included). True: it was not executed (READONLY, LOADING …), and the host keeps x. */
@@ -195,7 +197,9 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
 
   takenBack(x: Exchange, error: string): boolean {
     if (this.kind !== 'pin') return this.host.putBack(this, x, error)
-    if (!x.blocks) return false
+    const { now } = this.host.clock
+    if (x.heldAt === 0) x.heldAt = now
+    if (!x.blocks || (now - x.heldAt > this.host.holdTime && !error.startsWith('-UNBLOCKED'))) return false
     // -UNBLOCKED: the server became a replica while x waited, and nothing was taken.
     return (error.startsWith('-UNBLOCKED') || this.host.doubts(error)) && x.client.reissue(x)
   }

@@ -49,6 +49,7 @@ export class Control implements ExchangeClient {
   }
   kept(): void {}
   pinReady(): void {}
+  pinMoved(): void {}
   pinRefused(): void {}
   pinLost(): void {}
   settled(): void {}

@@ -26,6 +26,11 @@ export interface NodeEnv {
 
 /** Milliseconds between two looks at what takes too long. */
 const TICK = 100
+/** Milliseconds without requests after an answer that says that nothing can be executed. */
+const QUIET = 100
+const REPLICA_BELIEVED = 5000
+/** Milliseconds between two lines about lost connections. */
+const SAY_LOST = 10_000
 
 /** One Redis server: its lanes, its pins, what is known of it, and the clockwork that gives up on what takes too long. */
 export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, FenceHost {
@@ -40,8 +45,13 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   downSince: number | undefined
   everUp = false
   reconnects = 0
-  /** READONLY was answered by a server that is a replica also after resolving its name again: it is meant to be one. */
-  private replicaOnPurpose = false
+  /**
+   * Clock time until which READONLY is believed and passed on: the server was a replica also after resolving its name
+   * again, so it is meant to be one. Later it is asked again: a name may move slowly.
+   */
+  private replicaUntil = 0
+  /** Clock time until which nothing goes out, because the server said a moment ago that it cannot execute anything. */
+  private quietUntil = 0
   private readonly env: NodeEnv
   private readonly sets: LaneSet[] = []
   private readonly opened = new Map<Connection, { readonly set: LaneSet | undefined; readonly since: number }>()
@@ -87,6 +97,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
       for (const set of this.allSets()) {
         successor.lanesOf(set.key.protocol, set.key.size === 'bulk').adopt(set.surrender())
       }
+      this.pinPool.surrender()
     }
     for (const connection of this.opened.keys()) connection.retired = true
   }
@@ -107,7 +118,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     return this.options.hold.time
   }
   get open(): boolean {
-    return this.fence.open && !this.stopped
+    return this.fence.open && !this.stopped && this.clock.now >= this.quietUntil
   }
 
   now(): number {
@@ -162,10 +173,11 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
       this.downSince = undefined
       this.everUp = true
     }
-    if (facts.role === 'slave' || this.replicaOnPurpose) {
+    this.replicaUntil = 0
+    if (facts.role === 'slave') {
       // Resolved and connected anew, and still a replica: what it refused, it will go on refusing.
-      this.replicaOnPurpose = facts.role === 'slave'
-      if (this.replicaOnPurpose) for (const one of this.allSets()) one.passOnRefusals()
+      this.replicaUntil = this.clock.now + REPLICA_BELIEVED
+      for (const one of this.allSets()) one.passOnRefusals()
     }
     this.release()
   }
@@ -254,7 +266,10 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   doubts(error: string): boolean {
     const kind = /^-(READONLY|LOADING|MASTERDOWN|NOAUTH) /.exec(error)?.[1]
     // NOAUTH: the password was changed; a new lane will log in with ours, or tell that it cannot.
-    if (kind === undefined || (this.replicaOnPurpose && (kind === 'READONLY' || kind === 'MASTERDOWN'))) return false
+    const now = this.clock.now
+    if (kind === undefined || ((kind === 'READONLY' || kind === 'MASTERDOWN') && now < this.replicaUntil)) return false
+    if (now < this.quietUntil) return true
+    this.quietUntil = now + QUIET
     // Lanes finish what is in flight; new ones resolve the name again and look at INFO before they are used.
     for (const set of this.allSets()) {
       for (const lane of set.connections) if (lane.ready) lane.retired = true
@@ -283,8 +298,10 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
       if (wasReady && !connection.retired) this.reconnects++
       if (this.downSince === undefined && ![...this.opened.keys()].some((one) => one.kind === 'lane' && one.ready)) {
         this.downSince = this.clock.now
-        if (!this.stopped) this.env.log.warn({ upstream: this.options.name, why }, 'upstream connections lost')
-        this.saidDownAt = this.clock.now
+        if (!this.stopped && this.clock.now - this.saidDownAt > SAY_LOST) {
+          this.env.log.warn({ upstream: this.options.name, why }, 'upstream connections lost')
+          this.saidDownAt = this.clock.now
+        }
       }
       return
     }
@@ -332,10 +349,8 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
       return
     }
     this.fence.kill()
-    for (const set of this.allSets()) {
-      set.expire(now)
-      if (set.held.count > 0) set.release()
-    }
+    for (const set of this.allSets()) set.expire(now)
+    this.release()
     this.pinPool.expire(now)
     if (this.downSince !== undefined && now - this.saidDownAt > 60_000) {
       this.saidDownAt = now

@@ -153,6 +153,11 @@ export class Pins {
     })
   }
 
+  /** Its node retires: those that wait ask elsewhere. */
+  surrender(): void {
+    for (const { client } of this.waiters.splice(0)) client.pinMoved()
+  }
+
   /** The server is in doubt: the next pin is a new connection. */
   closeIdle(): void {
     for (const pin of this.idle.splice(0)) pin.close('the server is in doubt')

@@ -281,6 +281,23 @@ describe('answered, but not executed', () => {
     await server.stop()
   })
 
+  test('READONLY for ever from a server whose INFO is closed is passed on, without a storm of connections', async () => {
+    const server = await ScriptedServer.start((args) => {
+      if (args[0].toUpperCase() === 'INFO')
+        return "-NOPERM User default has no permissions to run the 'info' command\r\n"
+      return args[0].toUpperCase() === 'BLPOP'
+        ? "-READONLY You can't write against a read only replica.\r\n"
+        : undefined
+    })
+    fault = await FaultProxy.start({ port: server.port })
+    keyward = await startKeyward(configFor(server, {}, { hold: { time: '1s' } }))
+    client = await keyward.connect({ password: 'acme' })
+    expect(await client.command('BLPOP', 'q', 0)).toMatch(/^-READONLY /)
+    const connections = server.requests.filter(([name, sub]) => name === 'CLIENT' && sub === 'ID').length
+    expect(connections).toBeLessThan(100)
+    await server.stop()
+  })
+
   test('READONLY while the upstream is a replica for a moment: held', async () => {
     await startAll({ hold: { time: '30s' } })
     const other = await startRedis()

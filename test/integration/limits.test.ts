@@ -82,3 +82,25 @@ test('writes that were lost with a pin before they were sent keep their order', 
   expect(replies.slice(1)).toEqual([':1\r\n', ':2\r\n', ':3\r\n'])
   expect(await bare.command('LRANGE', 'acme:l', '0', '-1')).toBe('*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n')
 }, 60_000)
+
+test('a million tiny requests behind a blocked one count as what they cost, not as their bytes', async () => {
+  keyward = await startKeyward(configFor(redis, { memory: '64MiB' }))
+  const client = await keyward.connect({ password: 'acme' })
+  client.send(request('BLPOP', 'q', '0'))
+  const many = Buffer.from('PING\r\n'.repeat(100_000))
+  for (let i = 0; i < 10; i++) client.send(many)
+  await client.closed()
+  expect(keyward.log.some(({ code }) => code === 'MEMORY')).toBe(true)
+})
+
+test('over maxClients, AUTH has one reply', async () => {
+  const config = configFor(redis)
+  const tenants = { acme: { upstream: 'main', maxClients: 1, users: { default: { password: 'acme' } } } }
+  keyward = await startKeyward({ ...config, tenants })
+  const first = await keyward.connect({ password: 'acme' })
+  const second = await keyward.connect()
+  second.send(request('AUTH', 'acme'))
+  expect(String(await second.reply())).toBe('-ERR max number of clients reached\r\n')
+  await second.closed()
+  expect(await first.command('PING')).toBe('+PONG\r\n')
+})

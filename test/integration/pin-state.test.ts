@@ -158,3 +158,33 @@ test('a client that leaves while it is blocked takes nothing', async () => {
   await bare.command('RPUSH', 'acme:q', 'x')
   expect(await bare.command('LLEN', 'acme:q')).toBe(':1\r\n')
 })
+
+test.each([
+  ['behind a write', [['SET', 'a', '1']]],
+  [
+    'behind AUTH with a request in flight',
+    [
+      ['SET', 'a', '1'],
+      ['AUTH', 'acme'],
+    ],
+  ],
+  ['behind another one', [['BLPOP', 'q0', '0.2']]],
+])('a command that begins to block after the FIN, %s, takes nothing', async (_where, before) => {
+  const client = await connect('acme')
+  client.send(Buffer.concat([...before.map((line) => request(...line)), request('BLPOP', 'q', '0')]))
+  void client.end()
+  await client.closed()
+  expect(await eventually(async () => (await redis.info('clients')).get('blocked_clients') === '0')).toBe(true)
+  await bare.command('RPUSH', 'acme:q', 'x')
+  expect(await bare.command('LLEN', 'acme:q')).toBe(':1\r\n')
+})
+
+test('a client that is blocked with a megabyte of requests behind it is still seen leaving', async () => {
+  const client = await connect('acme')
+  const behind = Array.from({ length: 3000 }, (_, i) => request('SET', `k${i}`, 'x'.repeat(1000)))
+  client.send(Buffer.concat([request('SET', 'a', '1'), request('BLPOP', 'q', '0'), ...behind]))
+  expect(await eventually(async () => (await redis.info('clients')).get('blocked_clients') === '1')).toBe(true)
+  client.reset()
+  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
+  expect(await eventually(async () => (await redis.info('clients')).get('blocked_clients') === '0')).toBe(true)
+})

@@ -81,3 +81,21 @@ test('a reload that would move keys out of sight changes nothing', async () => {
   expect(await client.command('GET', 'a')).toBe('$1\r\n1\r\n')
   client.destroy()
 })
+
+test('who waits for a connection of its own gets it from the new node, and gives it back there', async () => {
+  const pins = { max: 1, perTenant: 1 }
+  keyward = await startKeyward(configFor(redis, {}, { pins }))
+  const [one, two] = [await keyward.connect({ password: 'acme' }), await keyward.connect({ password: 'acme' })]
+  await one.command('WATCH', 'x')
+  two.send(request('MULTI'))
+  expect(await eventually(() => places(keyward).pinsWaiting === 1)).toBe(true)
+  await reload(configFor(redis, {}, { pins, lanes: 3 }))
+  expect(String(await two.reply())).toBe('+OK\r\n')
+  await two.command('SET', 'y', 1)
+  expect(await two.command('EXEC')).toBe('*1\r\n+OK\r\n')
+  expect(await one.command('UNWATCH')).toBe('+OK\r\n')
+  for (const client of [one, two]) client.destroy()
+  // Only the new node's two lanes and its monitor of ours are left.
+  expect(await eventually(async () => Number((await redis.info('clients')).get('connected_clients')) <= 5)).toBe(true)
+  expect(places(keyward).pinsTransaction).toBe(0)
+})
