@@ -14,7 +14,7 @@ import { type RedisServer, startRedis } from '../helpers/redis.ts'
 const { rounds, seconds } = {
   default: { rounds: 3, seconds: 4 },
   long: { rounds: 10, seconds: 30 },
-  drill: { rounds: 20, seconds: 120 },
+  drill: { rounds: 12, seconds: 45 },
 }[process.env.KEYWARD_TIER ?? 'default'] ?? { rounds: 3, seconds: 4 }
 const SEED = process.env.KEYWARD_SEED ?? String(Math.floor(Math.random() * 1e9))
 const CLIENTS = 24

@@ -19,7 +19,7 @@ import { ALL_OPTIONS, anyRequest, NAMES, NUMBERS, ODD, PATTERN_NAMES } from './k
  * be untouched, and no key in a reply may still have its prefix.
  */
 /** Of each protocol. */
-const MILLISECONDS = { default: 4_000, long: 60_000, drill: 600_000 }[process.env.KEYWARD_TIER ?? 'default'] ?? 4_000
+const MILLISECONDS = { default: 4_000, long: 60_000, drill: 180_000 }[process.env.KEYWARD_TIER ?? 'default'] ?? 4_000
 const PREFIX = 'p:'
 
 const table = buildTable()
