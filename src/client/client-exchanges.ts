@@ -86,20 +86,23 @@ export abstract class ClientExchanges implements DispatchClient {
     if (this.replies.outBytes > FLUSH_AT) this.flush()
   }
 
-  deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): void {
+  deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): boolean {
     this.requestBytes -= x.charged
     this.stats.observe(this.env.clock.now - x.receivedAt)
-    if (this.gone) return
+    if (this.gone) return true
+    let credible = true
     let bytes: Buffer
     try {
       bytes = x.mute && !x.inTransaction ? NO_BYTES : reviseReply(this, x, type, buf, start, end)
     } catch (error) {
       this.env.fault(error)
       this.stats.error('BADUPSTREAM')
+      credible = false
       bytes = ERROR_BYTES.BADUPSTREAM
     }
     this.replies.answer(x, stable || bytes.buffer !== buf.buffer ? bytes : Buffer.from(bytes))
     this.wake()
+    return credible
   }
 
   fail(x: Exchange, code: ErrorCode): void {

@@ -62,8 +62,11 @@ export interface ExchangeClient {
   leads(x: Exchange): boolean
   /** Bytes of replies of exchanges that pop() has given, in order. The bytes may be reused after the call unless `stable`. */
   emit(buf: Buffer, start: number, end: number, stable: boolean): void
-  /** A whole reply that pop() refused or that needs a look: type is the RESP type byte. `stable` as for emit. */
-  deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): void
+  /**
+   * A whole reply that pop() refused or that needs a look: type is the RESP type byte. `stable` as for emit. False: it
+   * cannot be a reply to x, and nothing else of its connection is to be believed.
+   */
+  deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): boolean
   /** So many bytes of an unfinished reply are kept for this client, because it must be read whole. */
   kept(bytes: number): void
   /** A reply that x.swallow drops, for a command that wants to know it. */

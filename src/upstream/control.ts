@@ -35,8 +35,9 @@ export class Control implements ExchangeClient {
     return false
   }
   emit(): void {}
-  deliver(x: Exchange, _type: number, buf: Buffer, start: number, end: number): void {
+  deliver(x: Exchange, _type: number, buf: Buffer, start: number, end: number): boolean {
     ;(x.note as Answer)(buf.toString('latin1', start, end))
+    return true
   }
   fail(x: Exchange): void {
     ;(x.note as Answer)(undefined)

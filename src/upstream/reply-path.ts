@@ -32,6 +32,8 @@ export class ReplyPath {
   /** The beginning of a reply whose end has not come yet, as far as it is kept, and its size so far. */
   private parts: Buffer[] = []
   private partBytes = 0
+  /** A reply was not one to its request. */
+  private lying = false
   /** The run: whole replies of one client, buf[runStart..runEnd), taken from its queue but not yet handed on. */
   private runClient: ExchangeClient | undefined = undefined
   private runStart = 0
@@ -129,6 +131,7 @@ export class ReplyPath {
     x.moveTo('answered')
     client.pending--
     client.settled()
+    if (this.lying) throw new BadReply('a reply that cannot be one to its request')
   }
 
   /** False: x was not executed and is kept elsewhere. */
@@ -136,7 +139,7 @@ export class ReplyPath {
     const { host } = this
     if (type === ERROR && !x.inTransaction && host.takenBack(x, buf.toString('latin1', from, to))) return false
     if (x.client.via !== host && host.shared) host.overtaken(x.client)
-    x.client.deliver(x, type, buf, from, to, stable)
+    if (!x.client.deliver(x, type, buf, from, to, stable)) this.lying = true
     return true
   }
 

@@ -190,3 +190,12 @@ test.concurrent('a reply to a client that is gone goes to nobody else', { timeou
     client.destroy()
   }),
 )
+
+test("a key of somebody else's in a reply: the client gets an error, and that upstream connection is closed", () =>
+  onStage(async ({ server, keyward }) => {
+    server.script = lie('*2\r\n$7\r\nbeta:qq\r\n$1\r\nx\r\n')
+    const client = await keyward.connect({ password: 'acme' })
+    expect(await client.command('LMPOP', '1', 'q', 'LEFT')).toMatch(/^-UPSTREAMDOWN /)
+    expect(await eventually(() => keyward.proxy.view().upstreams[0].reconnects > 0)).toBe(true)
+    client.destroy()
+  }))
