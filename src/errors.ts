@@ -51,6 +51,11 @@ export const ERRORS = {
     when: 'a command of the transaction was refused, or its upstream connection was lost before EXEC',
     cure: 'nothing of the transaction was executed; run it again',
   },
+  NOTINMULTI: {
+    reply: 'ERR Command not allowed inside a transaction',
+    when: 'a command that Keyward serves by many upstream calls (KEYS, SCAN, DBSIZE, FLUSHDB, FLUSHALL, RANDOMKEY), that subscribes, or that changes the protocol was sent between MULTI and EXEC, which then answers EXECABORT',
+    cure: 'send it before MULTI or after EXEC',
+  },
   REQUESTLIMIT: {
     reply: 'ERR request buffer limit reached',
     when: 'one client has more bytes of unfinished and unsent requests than buffers.request',
@@ -60,6 +65,16 @@ export const ERRORS = {
     reply: 'ERR output buffer limit reached',
     when: 'a client left more bytes of replies unread than buffers.output; it is closed without this text',
     cure: 'read replies while writing requests, or raise tenants.<tenant>.buffers.output',
+  },
+  PUBSUBLIMIT: {
+    reply: 'ERR output buffer limit of subscribers reached',
+    when: 'a subscriber left more bytes of messages and replies unread than buffers.pubsub; it is closed without this text',
+    cure: 'read messages faster, or raise tenants.<tenant>.buffers.pubsub',
+  },
+  JOBLIMIT: {
+    reply: 'ERR the reply would be larger than the output buffer limit',
+    when: 'KEYS found more bytes of keys than buffers.output',
+    cure: 'use SCAN, or raise tenants.<tenant>.buffers.output',
   },
   MEMORY: {
     reply: 'ERR memory limit of the proxy reached',

@@ -4,6 +4,7 @@ import type { DispatchClient } from './client/dispatch-client.ts'
 import { Dispatcher } from './client/dispatcher.ts'
 import { SocketEndpoint } from './client/endpoint.ts'
 import type { ClientEnv } from './client/env.ts'
+import { Gates } from './client/gates.ts'
 import { type Bound, Listener } from './client/listener.ts'
 import { Memory } from './client/memory.ts'
 import { Notices } from './client/notices.ts'
@@ -49,6 +50,7 @@ export class Proxy implements ClientEnv, ServerView {
   readonly version = VERSION
   readonly startedAt = Date.now()
   readonly notices: Notices
+  readonly gates = new Gates()
   /** Every client, with the listener that it came through. */
   readonly clients = new Map<ClientConnection, Door>()
   readonly memory: Memory
@@ -58,7 +60,7 @@ export class Proxy implements ClientEnv, ServerView {
   generation = 1
   /** Bugs met since the start. */
   faults = 0
-  private readonly log: ProxyLog
+  readonly log: ProxyLog
   private readonly dispatcher: Dispatcher
   private readonly nodes = new Map<string, Node>()
   private doors: Door[] = []

@@ -11,6 +11,8 @@ const ROUTES: Readonly<Record<Route, string>> = {
   blocking: 'own connection while it blocks',
   transaction: 'own connection',
   wait: 'own connection',
+  job: 'many calls',
+  pubsub: 'subscriber',
 }
 
 const table = buildTable()

@@ -74,6 +74,51 @@ export abstract class ClientExchanges implements DispatchClient {
     return true
   }
 
+  heldBack(x: Exchange): boolean {
+    const { gates } = this.env
+    return gates.closed && gates.holds(this, x)
+  }
+
+  /** A gate that held requests of this client back is open again. */
+  reopened(): void {
+    this.router.resume()
+    this.readOn()
+  }
+
+  push(frame: Buffer): void {
+    if (this.gone) return
+    this.stats.pushes++
+    this.replies.push(frame)
+    this.wake()
+    if (this.replies.outBytes > FLUSH_AT) this.flush()
+  }
+
+  finish(x: Exchange, bytes: Buffer): void {
+    if (x.place === 'answered') return
+    this.requestBytes -= x.charged
+    this.stats.observe(this.env.clock.now - x.receivedAt)
+    if (!this.gone) {
+      this.replies.answer(x, bytes)
+      this.wake()
+    }
+    this.ranOut(x)
+  }
+
+  failApart(x: Exchange, code: ErrorCode): void {
+    if (x.place === 'answered') return
+    this.fail(x, code)
+    this.ranOut(x)
+  }
+
+  private ranOut(x: Exchange): void {
+    const ran = x.place === 'running'
+    x.moveTo('answered')
+    if (!ran) return
+    this.router.ran()
+    this.pending--
+    this.settled()
+  }
+
   leads(x: Exchange): boolean {
     return this.replies.first === x
   }

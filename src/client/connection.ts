@@ -191,13 +191,19 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       this.stats.bytesOut += bytes
       this.wire.write(this.replies.take())
     }
-    const limit = this.session.tenant?.buffers.output ?? FLUSH_AT
-    if (this.wire.queued + this.replies.earlyBytes > limit) {
-      this.cutFor('OUTPUTLIMIT')
+    if (this.wire.queued + this.replies.earlyBytes + this.replies.parkedBytes > this.outputLimit) {
+      this.cutFor(this.session.subscribed > 0 ? 'PUBSUBLIMIT' : 'OUTPUTLIMIT')
       return
     }
     this.recharge()
     if (this.ending && this.idle) this.wire.end()
+  }
+
+  /** Bytes; as in Redis, who is subscribed has a limit of its own. */
+  private get outputLimit(): number {
+    const { tenant, subscribed } = this.session
+    if (tenant === undefined) return FLUSH_AT
+    return subscribed > 0 ? tenant.buffers.pubsub : tenant.buffers.output
   }
 
   onDrain(): void {
@@ -217,6 +223,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       this.stallQueue.bytes +
       this.requestBytes +
       this.replies.earlyBytes +
+      this.replies.parkedBytes +
       this.replies.outBytes +
       this.wire.queued +
       this.keptBytes +
@@ -266,7 +273,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.cutFor('MEMORY')
   }
 
-  private cutFor(code: 'REQUESTLIMIT' | 'OUTPUTLIMIT' | 'MEMORY'): void {
+  private cutFor(code: 'REQUESTLIMIT' | 'OUTPUTLIMIT' | 'PUBSUBLIMIT' | 'MEMORY'): void {
     this.stats.error(code)
     const { session } = this
     this.env.notices.cut(session.tenant?.name ?? '-', session.address, code, this.env.clock.now)

@@ -1,5 +1,6 @@
-import type { ExchangeClient } from '../commands/exchange.ts'
+import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
+import type { ErrorCode } from '../errors.ts'
 import type { Session } from '../session/session.ts'
 import type { Node } from '../upstream/node.ts'
 import type { ReplyQueue } from './reply-queue.ts'
@@ -33,6 +34,16 @@ export interface DispatchClient extends ExchangeClient {
   say(bytes: Buffer): void
   /** Keyward's own reply to a member of a transaction, made when EXEC was executed. */
   answerMember(spec: CommandSpec, args: StoredArgs): Buffer
+  /** A message that answers no request, for a client of this protocol: between its replies, as soon as may be. */
+  push(frame: Buffer): void
+  /** Answers x, which goes `apart` or was not sent at all; nothing happens when its client has left meanwhile. */
+  finish(x: Exchange, bytes: Buffer): void
+  /** The same by an error. */
+  failApart(x: Exchange, code: ErrorCode): void
+  /** So many bytes are kept for this client beside its requests and replies. */
+  kept(bytes: number): void
+  /** A gate that held requests of this client back is open again. */
+  reopened(): void
   /** What was watched or queued is bound to a connection that no longer fits the session: it is gone. */
   forsakeTransaction(): void
   /** The session's tenant changed. */

@@ -1,5 +1,5 @@
 import type { Way } from '../commands/exchange.ts'
-import { wrongArity } from '../commands/refusal.ts'
+import { notWhileSubscribed, wrongArity } from '../commands/refusal.ts'
 import { type CommandSpec, FLAG } from '../commands/spec.ts'
 import { ERROR_BYTES } from '../errors.ts'
 import type { Node } from '../upstream/node.ts'
@@ -7,8 +7,10 @@ import { Answers } from './answers.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import type { ClientEnv } from './env.ts'
 import { Incoming } from './incoming.ts'
+import { JobDispatcher } from './jobs/dispatcher.ts'
 import { Call } from './local-call.ts'
 import { Outgoing } from './outgoing.ts'
+import { PubSubDispatcher } from './pubsub/dispatcher.ts'
 import { TransactionDispatcher } from './transaction-dispatcher.ts'
 
 /**
@@ -21,6 +23,8 @@ export class Dispatcher {
   private readonly incoming = new Incoming()
   private readonly outgoing: Outgoing
   private readonly transactions: TransactionDispatcher
+  private readonly jobs: JobDispatcher
+  private readonly pubsub: PubSubDispatcher
   /** By spec.index: 1 = goes the shared way whatever its arguments are. */
   private readonly simple: Uint8Array
 
@@ -30,6 +34,8 @@ export class Dispatcher {
     this.answers = new Answers(env, call)
     this.outgoing = new Outgoing(env.clock, call)
     this.transactions = new TransactionDispatcher(this.outgoing, this.answers)
+    this.jobs = new JobDispatcher(env, this.outgoing)
+    this.pubsub = new PubSubDispatcher(env, this.outgoing, this.answers)
     this.simple = Uint8Array.from(env.table.all().map(isSimple))
   }
 
@@ -58,6 +64,10 @@ export class Dispatcher {
     if (client.node === undefined && !this.beforeLogin(client, spec, request)) return
     client.stats.requests[env.families[spec.index]]++
     client.session.lastCommand = spec.name
+    if (client.session.subscribed > 0 && this.pubsub.forbids(client, spec)) {
+      this.reject(client, spec, notWhileSubscribed(spec))
+      return
+    }
     if (client.transactional && this.transactions.take(client, spec, request)) return
     if (this.simple[spec.index] === 1) this.shared(client, spec, request)
     else this.special(client, spec, request)
@@ -106,10 +116,23 @@ export class Dispatcher {
       this.transactions.take(client, spec, request)
       return
     }
+    if (route === 'pubsub') {
+      this.pubsub.take(client, spec, request)
+      return
+    }
+    if (route === 'job') {
+      if (client.session.prefix.length > 0) this.jobs.take(client, spec, request)
+      else this.shared(client, spec, request)
+      return
+    }
     const node = client.node as Node
     const x = outgoing.open(client, spec)
     if (quirk.forward !== undefined) {
-      outgoing.forward(client, x, request)
+      const said = outgoing.forward(client, x, request, client.session.db)
+      if (said !== undefined) {
+        client.finish(x, said)
+        return
+      }
       x.way = sharedWay(client, node, spec, request)
     } else {
       const time = route === 'wait' ? waitTime(request) : quirk.blocks?.(request.view())

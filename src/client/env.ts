@@ -7,6 +7,8 @@ import type { RequestLimits } from '../resp/types.ts'
 import type { Tenant } from '../session/tenant.ts'
 import type { Node } from '../upstream/node.ts'
 import type { DispatchClient } from './dispatch-client.ts'
+import type { Gates } from './gates.ts'
+import type { JobLog } from './jobs/job.ts'
 import type { Memory } from './memory.ts'
 import type { Notices } from './notices.ts'
 import type { Stats } from './stats.ts'
@@ -24,6 +26,8 @@ export interface ClientEnv {
   readonly limits: RequestLimits
   readonly memory: Memory
   readonly notices: Notices
+  readonly gates: Gates
+  readonly log: JobLog
   readonly draining: boolean
   node(tenant: Tenant): Node
   /** A small number for the tenant, the same as long as the process lives. */

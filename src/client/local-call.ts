@@ -11,6 +11,8 @@ export class Call implements LocalCall {
   readonly reply: ReplyWriter
   readonly server: ServerView
   inTransaction = false
+  db = 0
+  prefix!: Buffer
   closing = false
 
   constructor(reply: ReplyWriter, server: ServerView) {
@@ -23,7 +25,14 @@ export class Call implements LocalCall {
     this.spec = spec
     this.args = args
     this.inTransaction = inTransaction
+    this.see(session.db, session.prefix)
     this.closing = false
+  }
+
+  /** The request sees another database than the session's. */
+  see(db: number, prefix: Buffer): void {
+    this.db = db
+    this.prefix = prefix
   }
 
   close(): void {

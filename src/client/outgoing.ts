@@ -32,7 +32,7 @@ export class Outgoing {
     const prefix = session.prefix
     x.prefix = prefix
     x.patience = (client.node as Node).options.timeouts.request
-    x.plain = spec.quirk.reply === undefined || prefix.length === 0
+    x.plain = (spec.quirk.reply === undefined && spec.quirk.instead === undefined) || prefix.length === 0
     if (session.replyMode !== 'on') {
       x.mute = true
       x.plain = false
@@ -63,7 +63,7 @@ export class Outgoing {
     x.start = rewriteRequest(slab, buf, start, cut, args, keys, x.prefix)
     x.bytes = slab.bytes
     x.end = slab.used
-    charge(client, x)
+    this.charge(client, x, x.size)
   }
 
   /** A command that blocks for `time` milliseconds (0 = for ever), behind rewrite(). */
@@ -80,22 +80,32 @@ export class Outgoing {
     x.plain = false
   }
 
-  /** What the quirk sends in place of the client's request; it holds no keys. */
-  forward(client: DispatchClient, x: Exchange, request: Incoming): void {
-    this.call.prepare(client.session, x.spec, request.view(), false)
-    this.replace(client, x, encodeRequest(x.spec.quirk.forward?.(this.call) ?? []))
+  /**
+   * What the quirk sends in place of the client's request. `db`: the database that it sees, of prefix x.prefix. Returns
+   * the reply when the quirk answers it itself.
+   */
+  forward(client: DispatchClient, x: Exchange, request: Incoming, db: number): Buffer | undefined {
+    const { call } = this
+    call.reply.protocol = client.session.protocol
+    call.prepare(client.session, x.spec, request.view(), x.inTransaction)
+    call.see(db, x.prefix)
+    const args = x.spec.quirk.forward?.(call)
+    if (args === undefined) return call.reply.take()
+    this.replace(client, x, encodeRequest(args))
+    return undefined
   }
 
   /** Gives x these bytes. */
   replace(client: DispatchClient, x: Exchange, bytes: Buffer): void {
     x.setBytes(bytes)
-    charge(client, x)
+    this.charge(client, x, x.size)
   }
-}
 
-function charge(client: DispatchClient, x: Exchange): void {
-  x.charged = x.size + SLOT_BYTES
-  client.requestBytes += x.charged
+  /** So many bytes are kept for x until it is answered. */
+  charge(client: DispatchClient, x: Exchange, bytes: number): void {
+    x.charged = bytes + SLOT_BYTES
+    client.requestBytes += x.charged
+  }
 }
 
 const PING = Buffer.from('*1\r\n$4\r\nPING\r\n')

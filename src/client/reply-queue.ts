@@ -5,6 +5,9 @@ import type { Exchange } from '../commands/exchange.ts'
  *
  *     first -> x -> x -> x -> last        slots, oldest first; a reply that came early waits in its slot
  *     out: [ bytes, bytes, … ]            what is ready, written once per turn
+ *
+ * Pushes (messages, MONITOR's lines) answer no request: they go out between two replies, as soon as they come. Only
+ * behind a reply that is streaming they are parked until its end.
  */
 export class ReplyQueue {
   first: Exchange | undefined = undefined
@@ -14,6 +17,10 @@ export class ReplyQueue {
   outBytes = 0
   /** Bytes of replies that wait in slots for earlier ones. */
   earlyBytes = 0
+
+  /** Pushes that wait for the end of the reply that is streaming, and their bytes. */
+  private parked: Buffer[] | undefined = undefined
+  parkedBytes = 0
 
   get empty(): boolean {
     return this.first === undefined
@@ -32,7 +39,25 @@ export class ReplyQueue {
     this.first = x.later
     if (this.first === undefined) this.last = undefined
     x.later = undefined
+    if (this.parked !== undefined) this.unpark()
     return true
+  }
+
+  /** A whole frame that answers no request. */
+  push(frame: Buffer): void {
+    if (this.first?.streaming !== true) {
+      this.add(frame)
+      return
+    }
+    this.parked ??= []
+    this.parked.push(frame)
+    this.parkedBytes += frame.length
+  }
+
+  private unpark(): void {
+    for (const frame of this.parked ?? []) this.add(frame)
+    this.parked = undefined
+    this.parkedBytes = 0
   }
 
   add(bytes: Buffer): void {

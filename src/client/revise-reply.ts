@@ -26,7 +26,8 @@ export function reviseReply(
   }
   if (type === ERROR) {
     const line = buf.subarray(start, end)
-    return x.prefix.length === 0 ? line : stripError(x.spec.quirk, line, x.prefix)
+    if (x.prefix.length === 0) return line
+    return instead(x.spec, line) ?? stripError(x.spec.quirk, line, x.prefix)
   }
   if (x.note instanceof Map && type === ARRAY) return members(client, x, buf, start, end)
   if (x.spec.quirk.reply === undefined || x.prefix.length === 0 || queued(x, type)) return buf.subarray(start, end)
@@ -59,24 +60,32 @@ function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number
     const member = wanted.get(index++)
     if (member === undefined) continue
     if (member.kind === 'strip') {
-      stripMember(items[i], member.spec, member.prefix)
+      items[i] = stripMember(items[i], member.spec, member.prefix)
       continue
     }
-    const bytes = client.answerMember(member.spec, member.args)
+    const bytes = member.kind === 'said' ? member.bytes : client.answerMember(member.spec, member.args)
     items[i] = decodeReply(bytes, 0, bytes.length)
   }
   return encodeReply(reply)
 }
 
-function stripMember(item: Reply, spec: CommandSpec, prefix: Buffer): void {
+function stripMember(item: Reply, spec: CommandSpec, prefix: Buffer): Reply {
   if (item.type !== ERROR) {
     stripDecoded(spec.quirk, item, prefix)
   } else if (item.text !== undefined) {
-    const line = stripError(spec.quirk, Buffer.concat([MINUS, item.text]), prefix)
-    item.text = line.subarray(1)
+    const line = Buffer.concat([MINUS, item.text, CRLF])
+    const other = instead(spec, line) ?? stripError(spec.quirk, line, prefix)
+    return decodeReply(other, 0, other.length)
   }
+  return item
+}
+
+/** What the client gets in place of this error line. */
+function instead(spec: CommandSpec, line: Buffer): Buffer | undefined {
+  return spec.quirk.instead?.(line.toString('latin1', 1, line.length - 2))
 }
 
 const MINUS = Buffer.from('-')
+const CRLF = Buffer.from('\r\n')
 const OK = Buffer.from('+OK\r\n')
 const EXECABORT = Buffer.from('-EXECABORT ')

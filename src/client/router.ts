@@ -11,11 +11,14 @@ export interface RouterClient extends ExchangeClient {
   readonly transactional: boolean
   /** The last reply on the transaction's pin proved that the connection has no state left. */
   readonly pinClean: boolean
+  /** A gate is closed to x: it has to wait, and reopened() is called later. */
+  heldBack(x: Exchange): boolean
 }
 
 /**
  * Sends the requests of one client, and owns its place `barrier`: a request that has to take another connection than
- * its predecessors waits until all of those are answered, so that execution order is request order.
+ * its predecessors waits until all of those are answered, so that execution order is request order. Also its place
+ * `running`, for at most one request: what goes `apart` is done by calls of its own.
  * Limit: `buffers.request` bytes of the client's requests altogether (connection.ts). Client leaves: dropped.
  * Upstream leaves: nothing changes. Drain: they go on.
  */
@@ -34,6 +37,8 @@ export class Router {
   private wanted = false
   /** A pin was asked for and has not come. */
   private asking = false
+  /** The request that is `running`: nothing behind it goes anywhere before it is done. */
+  private apart: Exchange | undefined = undefined
 
   constructor(client: RouterClient) {
     this.client = client
@@ -83,6 +88,8 @@ export class Router {
   private pass(x: Exchange, node: Node): boolean {
     const client = this.client
     const way = x.way
+    if (this.apart !== undefined || client.heldBack(x)) return false
+    if (way === 'apart') return client.pending === 0 && this.run(x)
     if (way === 'lane' || way === 'bulk') {
       if (client.pending > 0) {
         const via = client.via
@@ -109,6 +116,22 @@ export class Router {
       this.wanted = true
     }
     return false
+  }
+
+  private run(x: Exchange): true {
+    const client = this.client
+    if (this.pin !== undefined && !client.transactional) this.giveBack()
+    client.pending++
+    client.via = undefined
+    x.moveTo('running')
+    this.apart = x
+    x.errand?.begin()
+    return true
+  }
+
+  /** The running request is done; what waited behind it goes when the client has settled. */
+  ran(): void {
+    this.apart = undefined
   }
 
   /** The pool may call pinReady or pinRefused at once: so only when the request that needs it is in the queue. */
@@ -221,6 +244,12 @@ export class Router {
   /** The client is gone. A pin closes at once: a blocked command must not take an element for nobody. */
   leave(): void {
     for (let x = this.shift(); x !== undefined; x = this.shift()) x.moveTo('answered')
+    const { apart } = this
+    this.apart = undefined
+    if (apart !== undefined) {
+      apart.moveTo('answered')
+      apart.errand?.cancel()
+    }
     this.dropPin()
   }
 }

@@ -34,6 +34,13 @@ export class Stats {
   requests = new Float64Array(FAMILIES.length)
   bytesIn = 0
   bytesOut = 0
+  /** Requests that were done by many upstream calls. */
+  jobs = 0
+  /** Keys that Redis looked at for SCAN and what is made of it, and those of this tenant among them. */
+  scanExamined = 0
+  scanReturned = 0
+  /** Messages that answered no request. */
+  pushes = 0
   readonly errors = new Map<ErrorCode, number>()
   /** By reason. The reasons are those of the command table: a short, fixed list. */
   readonly refusals = new Map<string, number>()

@@ -1,6 +1,6 @@
 import type { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
-import { ERROR_BYTES } from '../errors.ts'
+import { ERROR_BYTES, ERRORS } from '../errors.ts'
 import { databaseCount, keyPrefix } from '../session/tenant.ts'
 import type { Node } from '../upstream/node.ts'
 import type { Answers } from './answers.ts'
@@ -145,8 +145,9 @@ export class TransactionDispatcher {
     const { answers, outgoing } = this
     const { session } = client
     const { tenant } = session
-    if (NOT_INSIDE.has(spec.name)) {
-      answers.refuse(client, 'ERR Command not allowed inside a transaction')
+    if (NOT_INSIDE.has(spec.name) || spec.route === 'pubsub' || (spec.route === 'job' && session.prefix.length > 0)) {
+      client.stats.error('NOTINMULTI')
+      answers.refuse(client, ERRORS.NOTINMULTI.reply)
       return
     }
     const reason = session.prefix.length > 0 ? spec.quirk.refuses?.(request.view()) : undefined
@@ -170,11 +171,16 @@ export class TransactionDispatcher {
       }
       outgoing.replace(client, x, PING)
     } else {
-      const { reply, errorKey, forward } = spec.quirk
-      const revised = x.prefix.length > 0 && (reply !== undefined || errorKey !== undefined)
-      tx.queue(revised ? { kind: 'strip', spec, prefix: x.prefix } : undefined)
-      if (forward !== undefined) outgoing.forward(client, x, request)
-      else outgoing.rewrite(client, x, 'transaction', request)
+      const { reply, errorKey, forward, instead } = spec.quirk
+      const said = forward === undefined ? undefined : outgoing.forward(client, x, request, tx.db ?? session.db)
+      const revised = x.prefix.length > 0 && (reply !== undefined || errorKey !== undefined || instead !== undefined)
+      if (said !== undefined) {
+        tx.queue({ kind: 'said', bytes: said })
+        outgoing.replace(client, x, PING)
+      } else {
+        tx.queue(revised ? { kind: 'strip', spec, prefix: x.prefix } : undefined)
+        if (forward === undefined) outgoing.rewrite(client, x, 'transaction', request)
+      }
     }
     client.router.send(x, client.node as Node)
   }

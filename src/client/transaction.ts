@@ -14,6 +14,7 @@ export class Abort {
 export type Member =
   | { readonly kind: 'strip'; readonly spec: CommandSpec; readonly prefix: Buffer }
   | { readonly kind: 'local'; readonly spec: CommandSpec; readonly args: StoredArgs }
+  | { readonly kind: 'said'; readonly bytes: Buffer }
 
 /** A copy of a request's arguments, as long as the transaction lives. */
 export class StoredArgs {

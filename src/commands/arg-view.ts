@@ -20,6 +20,11 @@ export class ArgView {
     return Buffer.from(this.buf.subarray(this.offsets[2 * i], this.offsets[2 * i + 1]))
   }
 
+  /** Copies of all arguments. */
+  all(): Buffer[] {
+    return Array.from({ length: this.length }, (_, i) => this.bytes(i))
+  }
+
   /**
    * Argument i, one character per byte, at most the first `most` bytes of it. An argument may be longer than a string
    * can be: whoever expects something short says so.

@@ -4,14 +4,15 @@ import type { CommandSpec } from './spec.ts'
 /**
  * Where an exchange is; always in exactly one place.
  *   reading    being looked at in the turn in which it was read
- *   barrier    waits until every earlier request of its client, which went another way, has been answered
+ *   barrier    waits until every earlier request of its client, which went another way, has been answered, or for a gate
+ *   running    what it asks for is being done by calls of Keyward's own: a job, a subscription
  *   held       waits for an upstream that is away
  *   scheduled  in the queue of a connection, not a byte of it written yet
  *   sent       handed to write(); its reply is the connection's next but n
  *   abandoned  its client was answered (time-out) or is gone; the slot still waits for the reply
  *   answered   done
  */
-export type Place = 'reading' | 'barrier' | 'held' | 'scheduled' | 'sent' | 'abandoned' | 'answered'
+export type Place = 'reading' | 'barrier' | 'running' | 'held' | 'scheduled' | 'sent' | 'abandoned' | 'answered'
 
 /**
  * The table of legal moves, read by column: where an exchange may come from to enter `to`. Whether a request may be
@@ -30,6 +31,8 @@ export function mayMove(from: Place, to: Place): boolean {
       return from === 'reading' || from === 'barrier' || from === 'scheduled' || from === 'sent'
     case 'barrier':
       return from === 'reading' || from === 'scheduled' || from === 'sent'
+    case 'running':
+      return from === 'reading' || from === 'barrier'
     case 'abandoned':
       return from === 'sent'
     case 'reading':
@@ -37,8 +40,18 @@ export function mayMove(from: Place, to: Place): boolean {
   }
 }
 
-/** `lane`: shared. `bulk`: shared among big ones. `blocked`, `transaction`: a pin of that use. */
-export type Way = 'lane' | 'bulk' | 'blocked' | 'transaction'
+/**
+ * `lane`: shared. `bulk`: shared among big ones. `blocked`, `transaction`: a pin of that use. `apart`: not sent itself;
+ * its errand makes calls of its own.
+ */
+export type Way = 'lane' | 'bulk' | 'blocked' | 'transaction' | 'apart'
+
+/** What a request that goes `apart` asks for. Ends by Requester.finish or failApart, once, at once or later. */
+export interface Errand {
+  begin(): void
+  /** Its client is gone: nobody waits for the end. */
+  cancel(): void
+}
 
 /** An upstream connection, or the queue in front of an upstream that is away: where exchanges of a client go next. */
 export interface Via {
@@ -137,6 +150,8 @@ export class Exchange {
   reply: Buffer | undefined = undefined
   /** What the client's side wants to remember until the reply comes. */
   note: unknown = undefined
+  /** For the way `apart`. */
+  errand: Errand | undefined = undefined
 
   constructor(client: ExchangeClient, spec: CommandSpec, receivedAt: number) {
     this.client = client

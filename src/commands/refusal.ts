@@ -30,6 +30,11 @@ export function wrongArity(spec: CommandSpec): string {
   return `${code} wrong number of arguments for '${spec.name}' command`
 }
 
+/** A RESP2 client that is subscribed may do little else. */
+export function notWhileSubscribed(spec: CommandSpec): string {
+  return `ERR Can't execute '${spec.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`
+}
+
 /** Redis prints arguments with C's %.*s, which ends at a NUL. */
 function cString(args: ArgView, i: number, most: number): string {
   const text = args.text(i, most)

@@ -89,6 +89,11 @@ export const REVIEWED: readonly ReviewedGroup[] = [
      touch ttl type unlink`,
   ),
   group(
+    'The whole keyspace',
+    'Done by many calls that name only keys behind the prefix (client/jobs/); a key outside it in a reply is an error.',
+    'dbsize flushall flushdb keys randomkey scan',
+  ),
+  group(
     'Transactions',
     'On a connection of their own, which is clean again before anybody else gets it.',
     'discard exec multi unwatch watch',
@@ -102,7 +107,6 @@ export const REVIEWED: readonly ReviewedGroup[] = [
  * own. Still not what changes the state of a shared connection or the server's configuration.
  */
 export const PASSTHROUGH: readonly ReviewedGroup[] = [
-  group('The whole keyspace', 'All keys are its own.', 'dbsize flushall flushdb keys randomkey scan'),
   group(
     'Scripts and functions',
     'Without those that stop a running one, which would wait behind it.',
@@ -144,7 +148,6 @@ export const REASONS: ReadonlyMap<string, string> = new Map(
     'client|trackinginfo': 'tracking is state of an upstream connection, which clients share',
     cluster: 'the upstream is not a cluster to its tenants',
     config: 'the configuration of the server belongs to its operator',
-    dbsize: 'it counts the keys of all tenants',
     debug: 'it reaches into the server itself',
     eval: 'a script computes keys that nobody can prefix',
     eval_ro: 'a script computes keys that nobody can prefix',
@@ -153,10 +156,7 @@ export const REASONS: ReadonlyMap<string, string> = new Map(
     failover: 'replication is the business of the operator',
     fcall: 'a function computes keys that nobody can prefix',
     fcall_ro: 'a function computes keys that nobody can prefix',
-    flushall: 'it deletes the keys of all tenants',
-    flushdb: 'it deletes the keys of all tenants',
     function: 'libraries of functions are one namespace for the whole server',
-    keys: 'its keys sit in a pattern',
     'function|kill': 'it stops the function of any tenant',
     latency: 'it shows the whole server',
     'latency|reset': 'what the server records belongs to its operator',
@@ -176,14 +176,12 @@ export const REASONS: ReadonlyMap<string, string> = new Map(
     publish: 'channels are not separated by tenant yet',
     pubsub: 'channels are not separated by tenant yet',
     punsubscribe: 'channels are not separated by tenant yet',
-    randomkey: 'it may return a key of any tenant',
     readonly: 'the upstream is not a cluster to its tenants',
     readwrite: 'the upstream is not a cluster to its tenants',
     replconf: 'replication is the business of the operator',
     replicaof: 'replication is the business of the operator',
     'restore-asking': 'it is an internal command for moving cluster slots',
     save: 'persistence is the business of the operator',
-    scan: 'its keys sit in a pattern, and its cursor walks the keys of all tenants',
     script: 'the script cache is one for the whole server',
     'script|debug': 'it stops the whole server while somebody debugs',
     'script|kill': 'it stops the script of any tenant',

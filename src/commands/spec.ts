@@ -18,8 +18,11 @@ export const FLAG = {
   FAST: 128,
 } as const
 
-/** Which way a request takes. `shared`: a lane. `local`: answered here. `blocking`, `transaction`, `wait`: a pin. */
-export type Route = 'shared' | 'local' | 'blocking' | 'transaction' | 'wait'
+/**
+ * Which way a request takes. `shared`: a lane. `local`: answered here. `blocking`, `transaction`, `wait`: a pin.
+ * `job`: many upstream calls of Keyward's own; for the empty prefix, a lane. `pubsub`: the node's subscriber.
+ */
+export type Route = 'shared' | 'local' | 'blocking' | 'transaction' | 'wait' | 'job' | 'pubsub'
 
 /** Who may run a command. `passthrough`: only the tenant with an empty prefix. */
 export type Openness = 'tenant' | 'passthrough' | 'refused'
@@ -91,8 +94,13 @@ export interface Quirk {
   refuses?(args: ArgView): string | undefined
   /** For route `local`: answers into call.reply, exactly one reply. */
   answer?(call: LocalCall): void
-  /** For route `shared`: the arguments to send in place of the client's (`COMMAND` asks for the open commands only). */
-  forward?(call: LocalCall): readonly Buffer[]
+  /**
+   * For route `shared`: the arguments to send in place of the client's, prefixes included (MOVE becomes RENAMENX).
+   * undefined: it is answered into call.reply instead.
+   */
+  forward?(call: LocalCall): readonly Buffer[] | undefined
+  /** What the client gets in place of this error reply (without `-` and CRLF), as a whole frame; undefined: the error. */
+  instead?(error: string): Buffer | undefined
   /** Calls `strip` on every element of the reply that is a raw key. Leaves nulls and errors alone. */
   reply?(reply: Reply, strip: (key: Reply) => void): void
   /** Where in the text of an error reply (without the `-`) a raw key stands, which then begins with `prefix`; -1: nowhere. */
@@ -106,6 +114,9 @@ export interface LocalCall {
   readonly args: ArgView
   readonly reply: ReplyWriter
   readonly server: ServerView
+  /** The database that the request sees, and what stands in front of its raw keys: in MULTI, SELECT may have changed it. */
+  readonly db: number
+  readonly prefix: Buffer
   /** True between MULTI and EXEC. */
   readonly inTransaction: boolean
   /** Ask for the connection to be closed once the reply is written (QUIT). */

@@ -86,6 +86,16 @@ export const size: Kind<number> = {
   read: readSize,
 }
 
+export const share: Kind<number> = {
+  name: 'share',
+  json: { type: 'string', pattern: '^(100|[1-9][0-9]?)%$' },
+  read(raw) {
+    const percent = typeof raw === 'string' ? /^(100|[1-9][0-9]?)%$/.exec(raw)?.[1] : undefined
+    if (percent !== undefined) return { value: Number(percent) / 100 }
+    return { message: `${show(raw)} is not a share`, cure: 'write whole percents from "1%" to "100%"' }
+  },
+}
+
 export function count(least: number, most: number): Kind<number> {
   return {
     name: 'number',

@@ -1,6 +1,19 @@
 import { z } from 'zod'
 import { readHostPort, readListenAddress } from './address.ts'
-import { count, defaulted, duration, flag, type Kind, later, oneOf, optional, required, size, text } from './leaf.ts'
+import {
+  count,
+  defaulted,
+  duration,
+  flag,
+  type Kind,
+  later,
+  oneOf,
+  optional,
+  required,
+  share,
+  size,
+  text,
+} from './leaf.ts'
 import { NAME, type NameRule, USER_NAME } from './names.ts'
 import { prefix } from './prefix.ts'
 import { readPassword, readSecret, readText, type SecretSource } from './secret.ts'
@@ -158,6 +171,22 @@ const upstream = z
       })
       .prefault({})
       .meta({ description: 'Requests that came while the upstream was away.' }),
+    scan: z
+      .strictObject({
+        fillTime: defaulted(duration, '20ms', 'For how long a page of SCAN is filled up with keys of the tenant.'),
+        share: defaulted(
+          share,
+          '50%',
+          "Most of the server's time that walks over the whole keyspace may take: SCAN, KEYS, DBSIZE, FLUSHDB and the like.",
+        ),
+        memory: defaulted(
+          size,
+          '16MiB',
+          'For telling apart the keys that one DBSIZE counts; beyond it (1.5 million keys) a key counts twice that the server returns twice.',
+        ),
+      })
+      .prefault({})
+      .meta({ description: 'Walks over the whole keyspace.' }),
     reissueBlocked: defaulted(
       flag,
       false,
@@ -198,7 +227,11 @@ const tenant = z
       .strictObject({
         request: defaulted(size, '1GiB', 'Unfinished and unsent requests of one client; above it the client is cut.'),
         output: defaulted(size, '256MiB', 'Replies that one client has not read; above it the client is cut.'),
-        pubsub: later('Messages that one subscriber has not read.'),
+        pubsub: defaulted(
+          size,
+          '32MiB',
+          'Messages and replies that one subscribed client has not read; above it the client is cut.',
+        ),
       })
       .prefault({})
       .meta({ description: 'Memory that one client of this tenant may take.' }),

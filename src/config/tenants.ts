@@ -22,9 +22,9 @@ export function resolveTenant(
     const cure = 'remove `databases`, or give the tenant a prefix'
     report.add([...path, 'databases'], 'a pass-through tenant (prefix "") has only the one database', cure)
   }
-  const { request, output } = buffers
+  const { request, output, pubsub } = buffers
   const users = resolveUsers(shape, [...path, 'users'], context)
-  return { name, upstream, prefix, databases, maxClients, buffers: { request, output }, users, index }
+  return { name, upstream, prefix, databases, maxClients, buffers: { request, output, pubsub }, users, index }
 }
 
 function resolveUsers(shape: TenantShape, path: Path, context: ResolveContext): ReadonlyMap<string, User> {

@@ -28,7 +28,7 @@ export function resolveUpstream(
   }
   const tls = resolveTls(shape, url, path, context)
   if (url === undefined) return undefined
-  const { lanes, pins, bulk, keepAlive, timeouts, hold, reissueBlocked } = shape
+  const { lanes, pins, bulk, keepAlive, timeouts, hold, scan, reissueBlocked } = shape
   return {
     name,
     address: url.address,
@@ -41,6 +41,7 @@ export function resolveUpstream(
     keepAlive,
     timeouts,
     hold,
+    scan,
     reissueBlocked,
   }
 }

@@ -43,6 +43,8 @@ export class Session {
   libName = ''
   libVersion = ''
   replyMode: ReplyMode = 'on'
+  /** Channels, patterns and shard channels that it is subscribed to. */
+  subscribed = 0
   noEvict = false
   noTouch = false
   /** Lower-case name of the last command, for CLIENT LIST. */

@@ -17,6 +17,8 @@ export interface Tenant {
 export interface TenantBuffers {
   readonly request: number
   readonly output: number
+  /** Of a client that is subscribed, in place of `output`. */
+  readonly pubsub: number
 }
 
 export interface User {

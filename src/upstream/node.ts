@@ -11,6 +11,7 @@ import { type HandshakeNode, LoginHandshake, type Power } from './handshake.ts'
 import { type LaneHost, type LaneKey, LaneSet } from './lane-set.ts'
 import { type NodeView, viewNode } from './node-view.ts'
 import type { UpstreamOptions } from './options.ts'
+import { Pace } from './pace.ts'
 import { type PinHost, Pins } from './pins.ts'
 import { type FactsLog, ServerFacts } from './server-facts.ts'
 import { checkTimeOuts } from './time-outs.ts'
@@ -40,6 +41,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   readonly pins: PinHost['pins']
   readonly pinPool: Pins
   readonly bigKeys = new BigKeys()
+  readonly pace: Pace
   readonly facts: ServerFacts
   /** Clock time since which no lane is ready; undefined while one is. */
   downSince: number | undefined
@@ -71,6 +73,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     this.pins = options.pins
     this.facts = new ServerFacts(options.name, env.log)
     this.pinPool = new Pins(this)
+    this.pace = new Pace(options.scan.share)
     this.downSince = env.clock.now
   }
 

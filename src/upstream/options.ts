@@ -20,6 +20,11 @@ export interface UpstreamOptions {
   readonly keepAlive: number
   readonly timeouts: { readonly connect: number; readonly request: number }
   readonly hold: { readonly time: number; readonly memory: number }
+  /**
+   * Walks over the whole keyspace. `fillTime`: milliseconds for which a page of SCAN is filled up. `share` (0 to 1) of the
+   * server's time that walks may take. `memory`: bytes for telling apart the keys that one walk counts.
+   */
+  readonly scan: { readonly fillTime: number; readonly share: number; readonly memory: number }
   /** Issue again a command that takes elements (BLPOP …) when its connection was lost while it was blocked. */
   readonly reissueBlocked: boolean
 }

@@ -41,7 +41,7 @@ export function tenant(name: string, more: Partial<Tenant> = {}): Tenant {
     prefix: `${name}:`,
     databases: undefined,
     maxClients: undefined,
-    buffers: { request: 1 << 30, output: 1 << 28 },
+    buffers: { request: 1 << 30, output: 1 << 28, pubsub: 1 << 25 },
     users: new Map([['default', { name: 'default', digest: undefined }]]),
     index: 0,
     ...more,
@@ -169,6 +169,8 @@ export class LocalClient {
       reply: this.reply,
       server: this.server,
       inTransaction: this.inTransaction,
+      db: this.session.db,
+      prefix: this.session.prefix,
       close: () => {
         this.closed = true
       },

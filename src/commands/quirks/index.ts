@@ -8,6 +8,7 @@ import { quirks as copy } from './copy.ts'
 import { quirks as geo } from './geo.ts'
 import { quirks as info } from './info.ts'
 import { quirks as keysInReply } from './keys-in-reply.ts'
+import { quirks as keyspace } from './keyspace.ts'
 import { quirks as migrate } from './migrate.ts'
 import { quirks as server } from './server.ts'
 import { quirks as sort } from './sort.ts'
@@ -24,6 +25,7 @@ const GROUPS: readonly Readonly<Record<string, Quirk>>[] = [
   copy,
   geo,
   info,
+  keyspace,
   keysInReply,
   migrate,
   server,

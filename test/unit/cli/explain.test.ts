@@ -80,7 +80,11 @@ describe('without a configuration', () => {
 
 describe('refusals say why, and what the client sees', () => {
   it.each([
-    [['KEYS', '*'], 'its keys sit in a pattern', "-ERR unknown command 'KEYS', with args beginning with: '*' "],
+    [
+      ['EVAL', 'x', '0'],
+      'a script computes keys that nobody can prefix',
+      "-ERR unknown command 'EVAL', with args beginning with: 'x' '0' ",
+    ],
     [['nonsense', 'a'], 'there is no such command', "-ERR unknown command 'nonsense', with args beginning with: 'a' "],
     [
       ['SET', 'k'],

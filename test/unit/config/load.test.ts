@@ -52,6 +52,7 @@ describe('a whole file', () => {
       keepAlive: 60_000,
       timeouts: { connect: 250, request: 2000 },
       hold: { time: 3000, memory: 2 * 2 ** 20 },
+      scan: { fillTime: 20, share: 0.5, memory: 16 * 2 ** 20 },
       reissueBlocked: true,
     })
     expect(config.upstreams.get('secure')).toMatchObject({

@@ -11,7 +11,7 @@ function tenant(name: string, users: Record<string, string | undefined>): Tenant
     prefix: `${name}:`,
     databases: undefined,
     maxClients: undefined,
-    buffers: { request: 1, output: 1 },
+    buffers: { request: 1, output: 1, pubsub: 1 },
     users: new Map(
       Object.entries(users).map(([user, password]) => [
         user,

@@ -79,7 +79,7 @@ describe('CLIENT LIST', () => {
   })
 
   test('ends with the client where it would pass the output limit', () => {
-    const small = tenant('small', { buffers: { request: 1000, output: 1000 } })
+    const small = tenant('small', { buffers: { request: 1000, output: 1000, pubsub: 1000 } })
     const greedy = new LocalClient(server, authenticator({}, { tenant: small, user: 'default' }))
     const { id } = greedy.session
     expect(lines(greedy.ask('CLIENT', 'LIST', 'ID', `${id}`, `${id}`))).toHaveLength(2)

@@ -1,0 +1,116 @@
+import type { Errand, Exchange } from '../../commands/exchange.ts'
+import type { CommandSpec } from '../../commands/spec.ts'
+import { ReplyWriter } from '../../resp/reply-writer.ts'
+import type { Tenant } from '../../session/tenant.ts'
+import { Caller, CallFailed } from '../../upstream/caller.ts'
+import type { Node } from '../../upstream/node.ts'
+import type { DispatchClient } from '../dispatch-client.ts'
+import type { ClientEnv } from '../env.ts'
+import type { Incoming } from '../incoming.ts'
+import type { Outgoing } from '../outgoing.ts'
+import { Counts } from './counts.ts'
+import { JOBS, OUTLIVING } from './index.ts'
+import { type JobCall, type JobEnv, Refused } from './job.ts'
+import { Sweeps } from './sweeps.ts'
+
+/** Starts jobs: a request becomes an errand that runs when all earlier requests of its client are answered. */
+export class JobDispatcher {
+  readonly counts: Counts
+  private readonly env: ClientEnv
+  private readonly outgoing: Outgoing
+  private readonly jobEnv: JobEnv
+
+  constructor(env: ClientEnv, outgoing: Outgoing) {
+    this.env = env
+    this.outgoing = outgoing
+    const specOf = (name: string) => env.table.byName(name) as CommandSpec
+    const specs = {
+      scan: specOf('scan'),
+      unlink: specOf('unlink'),
+      exists: specOf('exists'),
+      randomkey: specOf('randomkey'),
+    }
+    const sweeps = new Sweeps()
+    this.counts = new Counts(specs.scan, sweeps)
+    this.jobEnv = { specs, sweeps, counts: this.counts, gates: env.gates, log: env.log }
+  }
+
+  take(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
+    const x = this.outgoing.open(client, spec)
+    x.way = 'apart'
+    this.outgoing.charge(client, x, request.end - request.start)
+    x.errand = new JobRun(x, client, client.session.tenant as Tenant, request.view().all(), this.jobEnv, this.env)
+    client.router.send(x, client.node as Node)
+  }
+}
+
+/** One job of one client. */
+class JobRun implements Errand {
+  private readonly x: Exchange
+  private readonly client: DispatchClient
+  private readonly tenant: Tenant
+  private readonly args: readonly Buffer[]
+  private readonly jobEnv: JobEnv
+  private readonly env: ClientEnv
+  private caller: Caller | undefined = undefined
+  private onCancel: (() => void) | undefined = undefined
+
+  constructor(
+    x: Exchange,
+    client: DispatchClient,
+    tenant: Tenant,
+    args: readonly Buffer[],
+    jobEnv: JobEnv,
+    env: ClientEnv,
+  ) {
+    this.x = x
+    this.client = client
+    this.tenant = tenant
+    this.args = args
+    this.jobEnv = jobEnv
+    this.env = env
+  }
+
+  begin(): void {
+    const { x, client, tenant } = this
+    const node = this.env.node(tenant)
+    this.caller = new Caller(node, client.tenantIndex)
+    const reply = new ReplyWriter(client.protocol)
+    const call: JobCall = {
+      args: this.args,
+      tenant,
+      tenantIndex: client.tenantIndex,
+      prefix: x.prefix,
+      node,
+      caller: this.caller,
+      client,
+      stats: client.stats,
+      reply,
+      env: this.jobEnv,
+      kept: (bytes) => client.kept(bytes),
+      onCancel: (fn) => {
+        this.onCancel = fn
+      },
+    }
+    client.stats.jobs++
+    JOBS[x.spec.name](call).then(
+      () => client.finish(x, reply.take()),
+      (error) => this.failed(error),
+    )
+  }
+
+  private failed(error: unknown): void {
+    const { x, client } = this
+    if (error instanceof Refused) client.finish(x, error.reply)
+    else if (error instanceof CallFailed) client.failApart(x, error.code)
+    else {
+      this.env.fault(error)
+      client.failApart(x, 'BADUPSTREAM')
+    }
+  }
+
+  cancel(): void {
+    if (!OUTLIVING.has(this.x.spec.name)) this.caller?.cancel()
+    this.onCancel?.()
+  }
+}

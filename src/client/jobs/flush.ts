@@ -1,0 +1,81 @@
+import { rawPattern } from '../../keyspace/pattern.ts'
+import { encodeReply } from '../../resp/reply-decoder.ts'
+import { ERROR } from '../../resp/type-bytes.ts'
+import { CallFailed } from '../../upstream/caller.ts'
+import { type Job, type JobCall, Refused } from './job.ts'
+import { walk } from './walk.ts'
+
+/** Keys in one UNLINK: as long for Redis as one call of a walk. */
+const BATCH = 500
+/** Milliseconds between two lines of progress in the log. */
+const PROGRESS = 5000
+/** How often the sweep begins anew because a connection was lost under it. */
+const MOST_ATTEMPTS = 3
+
+/** FLUSHDB [SYNC | ASYNC]: the selected database. https://redis.io/docs/latest/commands/flushdb/ */
+export const flushdb: Job = (call) => flush(call, call.prefix)
+
+/** FLUSHALL [SYNC | ASYNC]: all databases of the tenant. https://redis.io/docs/latest/commands/flushall/ */
+export const flushall: Job = (call) => flush(call, Buffer.from(call.tenant.prefix, 'latin1'))
+
+/**
+ * Both ways answer when all is deleted: were ASYNC answered before, the sweep would delete what was written and
+ * acknowledged behind it. Other requests of the tenant wait meanwhile, as long as `hold` allows. It goes on to its
+ * end when the client leaves, as it would in Redis; half of a database is of no use to anybody.
+ */
+async function flush(call: JobCall, prefix: Buffer): Promise<void> {
+  const { args, env, reply, tenantIndex, node, client } = call
+  if (args.length > 2 || (args.length === 2 && !/^(a?sync)$/i.test(args[1].toString('latin1', 0, 6)))) {
+    reply.error('ERR syntax error')
+    return
+  }
+  await env.sweeps.run(tenantIndex, async () => {
+    const { hold } = node.options
+    const gate = { why: 'flush', tenantIndex, prefix, writesOnly: false, owner: client, most: hold.memory } as const
+    env.gates.close(gate, hold.time)
+    try {
+      await sweep(call, prefix)
+    } finally {
+      env.gates.open(gate)
+    }
+  })
+  reply.simple('OK')
+}
+
+async function sweep(call: JobCall, prefix: Buffer): Promise<void> {
+  const { env, tenant } = call
+  const ground = { ...call, prefix }
+  const begun = performance.now()
+  let saidAt = begun
+  let deleted = 0
+  for (let attempt = 1; ; attempt++) {
+    try {
+      for await (const page of walk(ground, env.specs.scan, rawPattern(prefix, ALL))) {
+        for (let i = 0; i < page.length; i += BATCH) deleted += await unlink(ground, page.slice(i, i + BATCH))
+        if (performance.now() - saidAt < PROGRESS) continue
+        saidAt = performance.now()
+        env.log.info({ tenant: tenant.name, deleted, seconds: seconds(begun) }, 'flush: deleting keys')
+      }
+      break
+    } catch (error) {
+      // Whether those of the last batch were deleted is not known, but the next sweep will find out.
+      const again = error instanceof CallFailed && error.code === 'OUTCOMEUNKNOWN' && attempt < MOST_ATTEMPTS
+      if (!again) throw error
+    }
+  }
+  if (performance.now() - begun >= PROGRESS)
+    env.log.info({ tenant: tenant.name, deleted, seconds: seconds(begun) }, 'flush: done')
+}
+
+async function unlink({ node, caller, prefix, env }: JobCall, keys: readonly Buffer[]): Promise<number> {
+  const raw = keys.map((key) => Buffer.concat([prefix, key]))
+  const reply = await node.pace.run(() => caller.call(env.specs.unlink, ['UNLINK', ...raw]))
+  if (reply.type === ERROR) throw new Refused(encodeReply(reply))
+  return Number(reply.text?.toString('latin1'))
+}
+
+function seconds(since: number): number {
+  return Math.round((performance.now() - since) / 1000)
+}
+
+const ALL = Buffer.from('*')

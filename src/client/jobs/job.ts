@@ -1,0 +1,72 @@
+import type { CommandSpec } from '../../commands/spec.ts'
+import type { ReplyWriter } from '../../resp/reply-writer.ts'
+import type { Tenant } from '../../session/tenant.ts'
+import type { Caller } from '../../upstream/caller.ts'
+import type { Node } from '../../upstream/node.ts'
+import type { DispatchClient } from '../dispatch-client.ts'
+import type { Gates } from '../gates.ts'
+import type { Stats } from '../stats.ts'
+import type { Counts } from './counts.ts'
+import type { Sweeps } from './sweeps.ts'
+
+/** The specs of the commands that jobs call. */
+export interface JobSpecs {
+  readonly scan: CommandSpec
+  readonly unlink: CommandSpec
+  readonly exists: CommandSpec
+  readonly randomkey: CommandSpec
+}
+
+export interface JobLog {
+  info(fields: object, text: string): void
+}
+
+/** What all jobs of a process share. */
+export interface JobEnv {
+  readonly specs: JobSpecs
+  readonly sweeps: Sweeps
+  readonly counts: Counts
+  readonly gates: Gates
+  readonly log: JobLog
+}
+
+/** Where a walk over the keyspace goes, and for whom. */
+export interface Ground {
+  readonly node: Node
+  readonly caller: Caller
+  /** Raw keys begin with it: those of one database, or all of a tenant's. */
+  readonly prefix: Buffer
+  readonly stats: Stats
+}
+
+/** One request that is done by many upstream calls. */
+export interface JobCall extends Ground {
+  readonly args: readonly Buffer[]
+  readonly tenant: Tenant
+  readonly tenantIndex: number
+  readonly client: DispatchClient
+  /** Takes exactly one reply. */
+  readonly reply: ReplyWriter
+  readonly env: JobEnv
+  /** Bytes that it keeps for its client, counted against `memory`. */
+  kept(bytes: number): void
+  /** `fn` is called when the client leaves. Calls are refused from then on, unless the job outlives its client. */
+  onCancel(fn: () => void): void
+}
+
+/**
+ * Resolves when call.reply holds the reply. Rejects with CallFailed or Refused, which its client is told. A promise for
+ * each call is affordable here: a call costs Redis a hundred times as much.
+ */
+export type Job = (call: JobCall) => Promise<void>
+
+/** A call was answered by an error: it is the job's reply, too. */
+export class Refused extends Error {
+  /** The frame. */
+  readonly reply: Buffer
+
+  constructor(reply: Buffer) {
+    super(reply.toString('latin1').trimEnd())
+    this.reply = reply
+  }
+}

@@ -1,0 +1,16 @@
+/** `* ? [ \` mean something in Redis' patterns, wherever they stand; `]`, `^` and `-` only behind a `[`. */
+const SPECIAL = /[*?[\\]/g
+
+/**
+ * A pattern of a tenant (KEYS, SCAN MATCH, PSUBSCRIBE …) as one on raw names: the prefix, taken literally, in front.
+ * https://redis.io/docs/latest/commands/keys/
+ */
+export function rawPattern(prefix: Buffer, pattern: Buffer): Buffer {
+  const literal = prefix.toString('latin1').replace(SPECIAL, '\\$&')
+  return Buffer.concat([Buffer.from(literal, 'latin1'), pattern])
+}
+
+/** Does it match one name only, its own text? */
+export function isLiteral(pattern: Buffer): boolean {
+  return !/[*?[\\]/.test(pattern.toString('latin1'))
+}

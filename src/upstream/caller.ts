@@ -1,0 +1,90 @@
+import { Exchange, type ExchangeClient, type Via } from '../commands/exchange.ts'
+import type { CommandSpec } from '../commands/spec.ts'
+import type { ErrorCode } from '../errors.ts'
+import { decodeReply } from '../resp/reply-decoder.ts'
+import { encodeRequest } from '../resp/request-encoder.ts'
+import type { Reply } from '../resp/types.ts'
+import type { Node } from './node.ts'
+
+/** A call that was not answered; `code` is what a client would be told. */
+export class CallFailed extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode) {
+    super(code)
+    this.code = code
+  }
+}
+
+/** What became of a call. */
+interface Ending {
+  answered(reply: Reply): void
+  failed(error: CallFailed): void
+}
+
+/**
+ * Calls of Keyward's own that a job makes for a client. They are exchanges like any other, on the shared lanes: held
+ * while the upstream is away, repeated when they only read, in the order in which they were made. RESP2.
+ * Client leaves: `cancel`, after which unsent calls are dropped. Limit: as many as its job makes at a time.
+ */
+export class Caller implements ExchangeClient {
+  pending = 0
+  via: Via | undefined = undefined
+  gone = false
+  readonly tenantIndex: number
+  private readonly node: Node
+
+  constructor(node: Node, tenantIndex: number) {
+    this.node = node
+    this.tenantIndex = tenantIndex
+  }
+
+  /** The reply, which may be an error of the server's. Rejects with CallFailed. `args`: as they go upstream. */
+  call(spec: CommandSpec, args: readonly (Buffer | string)[]): Promise<Reply> {
+    if (this.gone) return Promise.reject(new CallFailed('OUTCOMEUNKNOWN'))
+    return new Promise((resolve, reject) => {
+      const x = new Exchange(this, spec, this.node.clock.now)
+      x.setBytes(encodeRequest(args))
+      x.plain = false
+      x.patience = this.node.options.timeouts.request
+      x.note = { answered: resolve, failed: reject } satisfies Ending
+      const follows = this.pending > 0 && this.via?.fits(2, false) === true ? this.via : this.node.lanesOf(2, false)
+      this.pending++
+      follows.schedule(x)
+    })
+  }
+
+  /** Nobody waits for its calls any more. */
+  cancel(): void {
+    this.gone = true
+  }
+
+  deliver(x: Exchange, _type: number, buf: Buffer, start: number, end: number): boolean {
+    const own = Buffer.from(buf.subarray(start, end))
+    ;(x.note as Ending).answered(decodeReply(own, 0, own.length))
+    return true
+  }
+
+  fail(x: Exchange, code: ErrorCode): void {
+    ;(x.note as Ending).failed(new CallFailed(code))
+  }
+
+  pop(): boolean {
+    return false
+  }
+  leads(): boolean {
+    return false
+  }
+  reissue(): boolean {
+    return false
+  }
+  overheard(): void {}
+  emit(): void {}
+  requeue(): void {}
+  kept(): void {}
+  pinReady(): void {}
+  pinMoved(): void {}
+  pinRefused(): void {}
+  pinLost(): void {}
+  settled(): void {}
+}
