@@ -199,7 +199,11 @@ export class Proxy implements ClientEnv, ServerView {
   /** Numbers for metrics and probes; made anew at every call. */
   view() {
     let barrier = 0
-    for (const client of this.clients.keys()) barrier += client.router.waiting
+    let running = 0
+    for (const client of this.clients.keys()) {
+      barrier += client.router.waiting
+      if (client.router.running) running++
+    }
     return {
       generation: this.generation,
       draining: this.draining,
@@ -212,6 +216,8 @@ export class Proxy implements ClientEnv, ServerView {
         node: node.view(),
       })),
       barrier,
+      running,
+      gates: { closed: this.gates.count, overruns: this.gates.overruns },
       memory: { clients: this.memory.total, limit: this.memory.limit, cuts: this.memory.cuts },
     }
   }

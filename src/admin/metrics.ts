@@ -22,6 +22,8 @@ const NOTHING: ProcessView = {
   tenants: [],
   upstreams: [],
   barrier: 0,
+  running: 0,
+  gates: { closed: 0, overruns: 0 },
   memory: { clients: 0, limit: 0, cuts: 0 },
 }
 
@@ -104,6 +106,32 @@ const DEFINITIONS: readonly Definition[] = [
   ofTenant('keyward_clients', 'gauge', 'Logged-in clients.', (stats) => stats.clients),
   ofTenant('keyward_received_bytes_total', 'counter', 'Bytes from clients.', (stats) => stats.bytesIn),
   ofTenant('keyward_sent_bytes_total', 'counter', 'Bytes to clients.', (stats) => stats.bytesOut),
+  ofTenant('keyward_jobs_total', 'counter', 'Requests done by many upstream calls.', (stats) => stats.jobs),
+  ofTenant(
+    'keyward_scan_examined_keys_total',
+    'counter',
+    'Keys that the upstream looked at for SCAN, KEYS, DBSIZE, FLUSHDB and the like.',
+    (stats) => stats.scanExamined,
+  ),
+  ofTenant(
+    'keyward_scan_returned_keys_total',
+    'counter',
+    'Those of them that were the tenant’s; the rest was useless work.',
+    (stats) => stats.scanReturned,
+  ),
+  ofTenant('keyward_pushes_total', 'counter', 'Messages that answer no request.', (stats) => stats.pushes),
+  ofProcess(
+    'keyward_gates_closed',
+    'gauge',
+    'Gates that hold requests back: FLUSHDB under way, CLIENT PAUSE.',
+    ({ view }) => view.gates.closed,
+  ),
+  ofProcess(
+    'keyward_gate_overruns_total',
+    'counter',
+    'FLUSHDBs that took longer, or held back more, than `hold` allows.',
+    ({ view }) => view.gates.overruns,
+  ),
   {
     name: 'keyward_requests_total',
     help: 'Requests by family of commands.',
@@ -164,6 +192,7 @@ const DEFINITIONS: readonly Definition[] = [
     labels: ['place', 'upstream'],
     *samples({ view }) {
       yield [{ place: 'barrier', upstream: '' }, view.barrier]
+      yield [{ place: 'running', upstream: '' }, view.running]
       for (const { name: upstream, node } of view.upstreams) {
         for (const [place, length] of Object.entries(node.places)) yield [{ place, upstream }, length]
         yield [{ place: 'pin', upstream }, node.pins.waiting]

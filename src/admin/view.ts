@@ -10,6 +10,9 @@ export interface ProcessView {
   readonly upstreams: readonly UpstreamView[]
   /** Requests that wait behind earlier ones of their client which went another way. */
   readonly barrier: number
+  /** Requests that are done by calls of Keyward's own: jobs, subscriptions. */
+  readonly running: number
+  readonly gates: { readonly closed: number; readonly overruns: number }
   readonly memory: MemoryView
 }
 
@@ -26,6 +29,13 @@ export interface StatsView {
   readonly requests: ArrayLike<number>
   readonly bytesIn: number
   readonly bytesOut: number
+  /** Requests that were done by many upstream calls. */
+  readonly jobs: number
+  /** Keys that Redis looked at for SCAN and what is made of it, and those of this tenant among them. */
+  readonly scanExamined: number
+  readonly scanReturned: number
+  /** Messages that answered no request. */
+  readonly pushes: number
   /** By error code. */
   readonly errors: ReadonlyMap<string, number>
   /** By reason. */

@@ -36,6 +36,10 @@ export class Gates {
   /** How often a FLUSHDB took longer, or held back more, than `hold` allows. */
   overruns = 0
 
+  get count(): number {
+    return this.gates.size
+  }
+
   /** Closes `gate` for at most `time` milliseconds. */
   close(gate: Gate, time: number): void {
     const timer = setTimeout(() => this.overrun(gate), Math.min(time, LONGEST))

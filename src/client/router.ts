@@ -49,6 +49,11 @@ export class Router {
     return (this.asking && this.pinUse === 'blocked') || this.pin?.queue.head?.blocks === true
   }
 
+  /** A request is done by calls of Keyward's own. */
+  get running(): boolean {
+    return this.apart !== undefined
+  }
+
   /** Milliseconds for which the command that blocks has been sent; 0 when there is none, or it waits for its pin. `now`: clock time. */
   blockedFor(now: number): number {
     const head = this.pin?.queue.head

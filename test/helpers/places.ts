@@ -5,6 +5,8 @@ import type { Keyward } from './keyward.ts'
 export interface Places {
   readonly clients: number
   readonly barrier: number
+  readonly running: number
+  readonly gates: number
   readonly unanswered: number
   readonly held: number
   readonly scheduled: number
@@ -26,14 +28,18 @@ export interface Places {
 export function places({ proxy }: Keyward): Places {
   const node = proxy.node({ upstream: 'main' } as Tenant).view()
   let barrier = 0
+  let running = 0
   let unanswered = 0
   for (const client of proxy.clients.keys()) {
     barrier += client.router.waiting
+    if (client.router.running) running++
     for (let x = client.replies.first; x !== undefined; x = x.later) unanswered++
   }
   return {
     clients: proxy.clients.size,
     barrier,
+    running,
+    gates: proxy.gates.count,
     unanswered,
     held: node.places.held,
     scheduled: node.places.scheduled,
@@ -57,6 +63,8 @@ export function places({ proxy }: Keyward): Places {
 export const NOTHING_LEFT = {
   clients: 0,
   barrier: 0,
+  running: 0,
+  gates: 0,
   unanswered: 0,
   held: 0,
   scheduled: 0,

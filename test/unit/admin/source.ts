@@ -8,6 +8,10 @@ export function stats(some: Partial<StatsView> = {}): StatsView {
     requests: new Float64Array(FAMILIES.length),
     bytesIn: 0,
     bytesOut: 0,
+    jobs: 0,
+    scanExamined: 0,
+    scanReturned: 0,
+    pushes: 0,
     errors: new Map(),
     refusals: new Map(),
     latency: new Float64Array(LATENCY_BOUNDS.length + 1),
@@ -28,6 +32,8 @@ export class FakeSource implements AdminSource {
     tenants: [],
     upstreams: [],
     barrier: 0,
+    running: 0,
+    gates: { closed: 0, overruns: 0 },
     memory: { clients: 0, limit: 1024, cuts: 0 },
   }
 
