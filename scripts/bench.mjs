@@ -7,6 +7,7 @@ import { CONNECTIONS, KEYS, VALUE_BYTES } from './bench/cell.mjs'
 import { stop } from './bench/children.mjs'
 import { runConnects } from './bench/connects.mjs'
 import { runLanes, runMemory } from './bench/crowd.mjs'
+import { runNeighbours } from './bench/neighbours.mjs'
 import { benchOptions } from './bench/options.mjs'
 import { machine } from './bench/proc.mjs'
 import { report } from './bench/report.mjs'
@@ -68,6 +69,8 @@ async function main() {
   if (options.parts.has('lanes')) {
     result.lanes = await runLanes({ ...crowd, clients: options.laneClients, seconds: options.laneSeconds })
   }
+  if (options.parts.has('neighbours'))
+    result.neighbours = await runNeighbours({ ...crowd, keys: options.neighbourKeys })
   backing.control.close()
   await stop(backing.entry)
 

@@ -8,7 +8,8 @@ Parts (without any of them: --load and --connects)
   --connects         short connections: connect, AUTH, GET, QUIT
   --memory           resident memory per client
   --lanes            upstream connections of many working clients
-  --all              all four
+  --neighbours       p99 of other tenants' clients while one of many keys runs DBSIZE and FLUSHDB
+  --all              all five
 
   --targets a,b      of ${TARGET_NAMES.join(', ')}; those that are not installed are left out
   --rounds N         7
@@ -16,6 +17,7 @@ Parts (without any of them: --load and --connects)
   --requests N       requests of a cell instead, at both depths
   --memory-clients N 8000
   --lane-clients N   2000
+  --neighbour-keys N 1000000, beside ten times as many of others
   --quick            a smoke run: 2 rounds, short cells, few clients; its numbers mean nothing
   --json FILE        everything measured, every cell
   --markdown         the tables as Markdown
@@ -32,6 +34,7 @@ export function benchOptions(argv) {
       connects: flag,
       memory: flag,
       lanes: flag,
+      neighbours: flag,
       all: flag,
       targets: value,
       rounds: value,
@@ -39,6 +42,7 @@ export function benchOptions(argv) {
       requests: value,
       'memory-clients': value,
       'lane-clients': value,
+      'neighbour-keys': value,
       quick: flag,
       json: value,
       markdown: flag,
@@ -53,7 +57,7 @@ export function benchOptions(argv) {
     if (!(n > 0)) throw new Error(`--${name} must be a number above 0, not ${values[name]}`)
     return n
   }
-  const named = ['load', 'connects', 'memory', 'lanes'].filter((part) => values[part] || values.all)
+  const named = ['load', 'connects', 'memory', 'lanes', 'neighbours'].filter((part) => values[part] || values.all)
   const targets = values.targets?.split(',') ?? TARGET_NAMES
   for (const name of targets) {
     if (!TARGET_NAMES.includes(name)) throw new Error(`--targets: ${name} is none of ${TARGET_NAMES.join(', ')}`)
@@ -70,6 +74,7 @@ export function benchOptions(argv) {
     memoryClients: number('memory-clients', quick ? 300 : 8000),
     laneClients: number('lane-clients', quick ? 100 : 2000),
     laneSeconds: quick ? 1 : 5,
+    neighbourKeys: number('neighbour-keys', quick ? 10_000 : 1_000_000),
     json: values.json,
     markdown: values.markdown === true,
     gate: values.gate === true,

@@ -9,7 +9,7 @@ import { ratios, summarizeConnects, summarizeLoad } from './summary.mjs'
 export function report(result, markdown) {
   const out = [...heading(result, markdown)]
   const add = (title, header, rows) => out.push(...table(title, header, rows, markdown))
-  const { load, connects, memory, lanes } = result
+  const { load, connects, memory, lanes, neighbours } = result
   if (load !== undefined) {
     const summary = summarizeLoad(load)
     add('CPU µs per request, user + system: median [lowest to highest round]', CPU_HEADER, summary.map(cpuRow))
@@ -33,6 +33,8 @@ export function report(result, markdown) {
   }
   if (memory !== undefined) add('Resident memory', MEMORY_HEADER, memory.map(memoryRow))
   if (lanes !== undefined) add('Upstream connections', LANES_HEADER, lanes.map(lanesRow))
+  if (neighbours !== undefined)
+    add('Other tenants’ clients while one walks: p99 of GET', NEIGHBOURS_HEADER, neighbours.map(neighboursRow))
   const known = result.bars.filter((bar) => bar.value !== undefined)
   if (known.length > 0) add('Bars', ['bar', 'at most', 'measured', 'met'], known.map(barRow))
   return out.join('\n')
@@ -117,6 +119,11 @@ const LANES_HEADER = ['', 'clients', 'requests', 'upstream connections', 'of the
 function lanesRow({ target, clients, exchanges, upstream, names }) {
   const list = Object.entries(names).map(([name, count]) => `${count} ${name}`)
   return [target, String(clients), String(exchanges), String(upstream), list.join(', ') || '-']
+}
+
+const NEIGHBOURS_HEADER = ['', 'reply', 'took s', 'p99 before ms', 'p99 meanwhile ms', 'ratio']
+function neighboursRow({ command, reply, seconds, p99, ratio }) {
+  return [command, reply, seconds.toFixed(1), p99.quiet.toFixed(2), p99.busy.toFixed(2), ratio.toFixed(2)]
 }
 
 function barRow({ name, limit, value, met }) {

@@ -83,7 +83,7 @@ export function ratios(rows) {
 }
 
 /** What the issue asks for, each with what was measured; undefined where this run did not measure it. */
-export function bars({ load, memory, lanes }) {
+export function bars({ load, memory, lanes, neighbours }) {
   const at = (pipeline) => (load ?? []).filter((row) => row.pipeline === pipeline)
   const row = (name, limit, value) => ({ name, limit, value, met: value === undefined ? undefined : value <= limit })
   const keyward = (rows) => rows?.find((one) => one.target === 'keyward')
@@ -94,6 +94,10 @@ export function bars({ load, memory, lanes }) {
     row('Redis behind keyward / bare, CPU, -P 1', 0.95, ratio(at(1), 'redisCpu', 'keyward', 'bare')?.median),
     row('KiB of resident memory per client', 8, perClient === undefined ? undefined : perClient / 1024),
     row('upstream connections of 2,000 working clients', 8, keyward(lanes)?.upstream),
+    ...['DBSIZE', 'FLUSHDB'].map((command) => {
+      const walk = neighbours?.find((one) => one.command === command)
+      return row(`p99 of others during ${command} / before`, 1.5, walk?.ratio)
+    }),
   ]
 }
 

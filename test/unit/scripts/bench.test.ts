@@ -35,7 +35,12 @@ describe('the summary of a bench', () => {
     const [one, sixteen] = bars({ load: rows, lanes: [{ target: 'keyward', upstream: 8 }] })
     expect(one).toMatchObject({ limit: 1.2, value: 1.3, met: false })
     expect(sixteen.met).toBeUndefined()
-    expect(bars({ lanes: [{ target: 'keyward', upstream: 8 }] }).at(-1)).toMatchObject({ value: 8, met: true })
+    const named = (name: string, all: { name: string }[]) => all.find((bar) => bar.name.includes(name))
+    expect(named('connections', bars({ lanes: [{ target: 'keyward', upstream: 8 }] }))).toMatchObject({
+      value: 8,
+      met: true,
+    })
+    expect(named('FLUSHDB', bars({ neighbours: [{ command: 'FLUSHDB', ratio: 1.6 }] }))).toMatchObject({ met: false })
   })
 
   test('quantiles lie between neighbours', () => {
