@@ -32,23 +32,29 @@ export class Caller implements ExchangeClient {
   via: Via | undefined = undefined
   gone = false
   readonly tenantIndex: number
-  private readonly node: Node
+  private readonly nodeOf: () => Node
 
-  constructor(node: Node, tenantIndex: number) {
-    this.node = node
+  /** `nodeOf`: the tenant's node; a reload may put another in its place. */
+  constructor(nodeOf: () => Node, tenantIndex: number) {
+    this.nodeOf = nodeOf
     this.tenantIndex = tenantIndex
+  }
+
+  get node(): Node {
+    return this.nodeOf()
   }
 
   /** The reply, which may be an error of the server's. Rejects with CallFailed. `args`: as they go upstream. */
   call(spec: CommandSpec, args: readonly (Buffer | string)[]): Promise<Reply> {
-    if (this.gone) return Promise.reject(new CallFailed('OUTCOMEUNKNOWN'))
+    const { node } = this
+    if (this.gone || node.ended) return Promise.reject(new CallFailed('UPSTREAMDOWN'))
     return new Promise((resolve, reject) => {
-      const x = new Exchange(this, spec, this.node.clock.now)
+      const x = new Exchange(this, spec, node.clock.now)
       x.setBytes(encodeRequest(args))
       x.plain = false
-      x.patience = this.node.options.timeouts.request
+      x.patience = node.options.timeouts.request
       x.note = { answered: resolve, failed: reject } satisfies Ending
-      const follows = this.pending > 0 && this.via?.fits(2, false) === true ? this.via : this.node.lanesOf(2, false)
+      const follows = this.pending > 0 && this.via?.fits(2, false) === true ? this.via : node.lanesOf(2, false)
       this.pending++
       follows.schedule(x)
     })

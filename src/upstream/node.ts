@@ -120,6 +120,10 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   get holdTime(): number {
     return this.options.hold.time
   }
+  /** Retired and done, or Keyward stops: nothing will go out any more. */
+  get ended(): boolean {
+    return this.stopped
+  }
   get open(): boolean {
     return this.fence.open && !this.stopped && this.clock.now >= this.quietUntil
   }

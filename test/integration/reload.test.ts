@@ -58,6 +58,20 @@ test('what is held for an upstream that is away goes to the address of the new c
   client.destroy()
 })
 
+test('a walk over the keyspace goes on with the new node', async () => {
+  await bare.command('EVAL', "for i = 1, 20000 do redis.call('SET', 'other:' .. i, 'v') end", 0)
+  keyward = await startKeyward(configFor(redis, {}, { scan: { share: '5%' } }))
+  const client = await keyward.connect({ password: 'acme' })
+  await client.command('MSET', 'a', 1, 'b', 2)
+  client.send(request('DBSIZE'))
+  const calls = async () =>
+    Number(/cmdstat_scan:calls=(\d+)/.exec(await bare.command('INFO', 'commandstats'))?.[1] ?? 0)
+  expect(await eventually(async () => (await calls()) > 2)).toBe(true)
+  await reload(configFor(redis, {}, { scan: { share: '60%' } }))
+  expect(String(await client.reply())).toBe(':2\r\n')
+  client.destroy()
+})
+
 test('a tenant that is gone loses its clients, one that stays keeps them', async () => {
   keyward = await startKeyward(configFor(redis))
   const [acme, beta] = [await keyward.connect({ password: 'acme' }), await keyward.connect({ password: 'beta' })]

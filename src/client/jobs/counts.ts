@@ -25,7 +25,8 @@ export interface Count {
 export interface Counted {
   readonly tenant: Tenant
   readonly tenantIndex: number
-  readonly node: Node
+  /** A reload may put another in its place. */
+  nodeOf(): Node
   readonly stats: Stats
 }
 
@@ -75,7 +76,7 @@ export class Counts {
   }
 
   private begin(whose: Counted, prefix: Buffer, id: string): Shared {
-    const caller = new Caller(whose.node, whose.tenantIndex)
+    const caller = new Caller(() => whose.nodeOf(), whose.tenantIndex)
     const result = this.sweeps.run(whose.tenantIndex, async () => {
       // Whoever comes from now on may have written something that this walk has passed already.
       this.next.delete(id)
@@ -103,7 +104,7 @@ export class Counts {
     this.refreshed.set(whose.tenantIndex, now)
     this.refreshes++
     const { tenant } = whose
-    const caller = new Caller(whose.node, whose.tenantIndex)
+    const caller = new Caller(() => whose.nodeOf(), whose.tenantIndex)
     const prefix = Buffer.from(tenant.prefix, 'latin1')
     const count = async () => {
       const databaseOf = (key: Buffer) =>
@@ -135,7 +136,7 @@ async function collect(
 ): Promise<ReadonlyMap<string, number>> {
   const seen = new KeySet()
   const size = new Map<string, number>()
-  const most = ground.node.options.scan.memory
+  const most = ground.caller.node.options.scan.memory
   for await (const page of walk(ground, spec, rawPattern(ground.prefix, ALL))) {
     for (const key of page) {
       if (seen.bytes <= most && !seen.add(key)) continue

@@ -73,15 +73,13 @@ class JobRun implements Errand {
 
   begin(): void {
     const { x, client, tenant } = this
-    const node = this.env.node(tenant)
-    this.caller = new Caller(node, client.tenantIndex)
+    this.caller = new Caller(() => this.env.node(tenant), client.tenantIndex)
     const reply = new ReplyWriter(client.protocol)
     const call: JobCall = {
       args: this.args,
       tenant,
       tenantIndex: client.tenantIndex,
       prefix: x.prefix,
-      node,
       caller: this.caller,
       client,
       stats: client.stats,

@@ -24,13 +24,13 @@ export const flushall: Job = (call) => flush(call, Buffer.from(call.tenant.prefi
  * end when the client leaves, as it would in Redis; half of a database is of no use to anybody.
  */
 async function flush(call: JobCall, prefix: Buffer): Promise<void> {
-  const { args, env, reply, tenantIndex, node, client } = call
+  const { args, env, reply, tenantIndex, caller, client } = call
   if (args.length > 2 || (args.length === 2 && !/^(a?sync)$/i.test(args[1].toString('latin1', 0, 6)))) {
     reply.error('ERR syntax error')
     return
   }
   await env.sweeps.run(tenantIndex, async () => {
-    const { hold } = node.options
+    const { hold } = caller.node.options
     const gate = { why: 'flush', tenantIndex, prefix, writesOnly: false, owner: client, most: hold.memory } as const
     env.gates.close(gate, hold.time)
     try {
@@ -67,9 +67,9 @@ async function sweep(call: JobCall, prefix: Buffer): Promise<void> {
     env.log.info({ tenant: tenant.name, deleted, seconds: seconds(begun) }, 'flush: done')
 }
 
-async function unlink({ node, caller, prefix, env }: JobCall, keys: readonly Buffer[]): Promise<number> {
+async function unlink({ caller, prefix, env }: JobCall, keys: readonly Buffer[]): Promise<number> {
   const raw = keys.map((key) => Buffer.concat([prefix, key]))
-  const reply = await node.pace.run(() => caller.call(env.specs.unlink, ['UNLINK', ...raw]))
+  const reply = await caller.node.pace.run(() => caller.call(env.specs.unlink, ['UNLINK', ...raw]))
   if (reply.type === ERROR) throw new Refused(encodeReply(reply))
   return Number(reply.text?.toString('latin1'))
 }

@@ -2,7 +2,6 @@ import type { CommandSpec } from '../../commands/spec.ts'
 import type { ReplyWriter } from '../../resp/reply-writer.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { Caller } from '../../upstream/caller.ts'
-import type { Node } from '../../upstream/node.ts'
 import type { DispatchClient } from '../dispatch-client.ts'
 import type { Gates } from '../gates.ts'
 import type { Stats } from '../stats.ts'
@@ -32,7 +31,6 @@ export interface JobEnv {
 
 /** Where a walk over the keyspace goes, and for whom. */
 export interface Ground {
-  readonly node: Node
   readonly caller: Caller
   /** Raw keys begin with it: those of one database, or all of a tenant's. */
   readonly prefix: Buffer

@@ -34,16 +34,16 @@ async function byLuck({ caller, env, prefix }: JobCall): Promise<Buffer | undefi
 }
 
 async function byWalk(call: JobCall): Promise<Buffer | undefined> {
-  const { env, node } = call
+  const { env, caller } = call
   const pattern = rawPattern(call.prefix, ALL)
-  const until = performance.now() + node.options.scan.fillTime
+  const until = performance.now() + caller.node.options.scan.fillTime
   const found: Buffer[] = []
   // Any number is a cursor: Redis takes as many bits of it as its table needs.
   let cursor = String(randomBytes(8).readBigUInt64LE() >> 1n)
   let ends = 0
   while (ends < 2 && found.length < ENOUGH && (found.length === 0 || performance.now() < until)) {
     const from = cursor
-    const page = await node.pace.run(() => scanOnce(call, env.specs.scan, from, pattern, WALK_COUNT, undefined))
+    const page = await caller.node.pace.run(() => scanOnce(call, env.specs.scan, from, pattern, WALK_COUNT, undefined))
     found.push(...page.keys)
     cursor = page.cursor
     // Behind the end the walk goes on at the beginning, once: then it has seen everything.

@@ -11,7 +11,7 @@ import { type Page, scanOnce, WALK_COUNT } from './walk.ts'
  * https://redis.io/docs/latest/commands/scan/
  */
 export const scan: Job = async (call) => {
-  const { args, prefix, reply, node } = call
+  const { args, prefix, reply, caller } = call
   const from = args[1].toString('latin1')
   if (!validCursor(from)) {
     reply.error('ERR invalid cursor')
@@ -24,7 +24,7 @@ export const scan: Job = async (call) => {
   }
   const { count, match, type } = options
   const pattern = rawPattern(prefix, match)
-  const until = performance.now() + node.options.scan.fillTime
+  const until = performance.now() + caller.node.options.scan.fillTime
   const found: Buffer[] = []
   let cursor = from
   let step = Math.min(count, WALK_COUNT)
@@ -32,7 +32,7 @@ export const scan: Job = async (call) => {
   for (;;) {
     const next = () => scanOnce(call, call.env.specs.scan, cursor, pattern, step, type)
     // The first call is what any client may do; those that fill the page are Keyward's.
-    const page: Page = examined === 0 ? await next() : await node.pace.run(next)
+    const page: Page = examined === 0 ? await next() : await caller.node.pace.run(next)
     cursor = page.cursor
     examined += step
     for (const key of page.keys) if (key.length > 0 || matchesEmpty(match)) found.push(key)

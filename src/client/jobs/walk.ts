@@ -55,20 +55,22 @@ function withoutPrefix({ text }: Reply, prefix: Buffer): Buffer {
  * comes at least once, and may come twice. A cursor means nothing to another server, so a failover starts it anew.
  */
 export async function* walk(ground: Ground, spec: CommandSpec, pattern: Buffer): AsyncGenerator<Buffer[]> {
-  const { node } = ground
-  let { runId } = node.facts
+  const { caller } = ground
+  let runId = ''
   let cursor = '0'
   let restarts = 0
   for (;;) {
-    const page = await node.pace.run(() => scanOnce(ground, spec, cursor, pattern, WALK_COUNT, undefined))
-    if (node.facts.runId === runId) {
+    const page = await caller.node.pace.run(() => scanOnce(ground, spec, cursor, pattern, WALK_COUNT, undefined))
+    const now = caller.node.facts.runId
+    if (now === runId || runId === '') {
+      runId = now
       if (page.keys.length > 0) yield page.keys
       if (page.cursor === '0') return
       cursor = page.cursor
       continue
     }
     if (restarts++ === MOST_RESTARTS) throw new CallFailed('UPSTREAMDOWN')
-    runId = node.facts.runId
+    runId = now
     cursor = '0'
   }
 }
