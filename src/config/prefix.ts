@@ -4,6 +4,9 @@ import { show } from './units.ts'
 /** Keyward's own keys on every upstream start with it. */
 export const OWN_PREFIX = 'keyward:'
 
+/** Channels of keyspace notifications start so: a tenant with such a prefix, or with their first letters, could hear those of all. */
+const NOTIFICATIONS = ['__keyspace@', '__keyevent@']
+
 /** Every key on the wire carries its prefix; longer ones are a mistake. */
 const LONGEST = 128
 
@@ -29,6 +32,12 @@ export const prefix: Kind<string> = {
       return {
         message: `${show(raw)} has ${JSON.stringify(wrong[0])} in it`,
         cure: 'use printable ASCII without blanks, quotes, backslash, braces, glob characters (* ? [ ]) and ^, such as "acme:"',
+      }
+    }
+    if (raw !== '' && NOTIFICATIONS.some((channels) => overlap(raw, channels))) {
+      return {
+        message: `${show(raw)} is where Redis publishes what happens to keys of all tenants`,
+        cure: 'use another prefix, such as "acme:"',
       }
     }
     if (raw.length > LONGEST) return { message: `is ${raw.length} characters long`, cure: `use at most ${LONGEST}` }

@@ -1,0 +1,57 @@
+import { encodeRequest } from '../resp/request-encoder.ts'
+import { ERROR } from '../resp/type-bytes.ts'
+import type { Handshake } from './connection.ts'
+import type { UpstreamOptions } from './options.ts'
+
+/** What the handshake of a subscriber learns. */
+export interface SubscriberFacts {
+  /** Of the server, '' when INFO is closed to us. */
+  runId: string
+  /** `notify-keyspace-events` of the server; undefined when CONFIG is closed to us. */
+  events: string | undefined
+}
+
+type Step = 'auth' | 'name' | 'no-evict' | 'info' | 'events'
+
+/**
+ * Makes a fresh socket ready for subscriptions: the service user's login, and what has to be known of the server. RESP2,
+ * which every server speaks. What the user may not do, but for AUTH, is done without.
+ */
+export class SubscriberLogin implements Handshake {
+  readonly facts: SubscriberFacts = { runId: '', events: undefined }
+  private readonly options: UpstreamOptions
+  private steps: Step[] = []
+
+  constructor(options: UpstreamOptions) {
+    this.options = options
+  }
+
+  begin(): Buffer {
+    const { user, password } = this.options
+    const out: Buffer[] = []
+    const say = (step: Step, ...args: string[]) => {
+      this.steps.push(step)
+      out.push(encodeRequest(args))
+    }
+    if (password !== undefined) say('auth', 'AUTH', ...(user === undefined ? [] : [user]), password)
+    say('name', 'CLIENT', 'SETNAME', 'keyward')
+    say('no-evict', 'CLIENT', 'NO-EVICT', 'ON')
+    say('info', 'INFO', 'server')
+    say('events', 'CONFIG', 'GET', 'notify-keyspace-events')
+    return Buffer.concat(out)
+  }
+
+  reply(type: number, frame: Buffer): Buffer | 'ready' | undefined {
+    const step = this.steps.shift()
+    const failed = type === ERROR
+    const text = frame.toString('latin1')
+    if (failed && (step === 'auth' || /^-(NOAUTH|WRONGPASS|DENIED)/.test(text))) throw new Error(text.trimEnd())
+    if (step === undefined) throw new Error('a reply that nobody asked for')
+    if (step === 'info' && !failed) this.facts.runId = /run_id:([0-9a-f]+)/.exec(text)?.[1] ?? ''
+    if (step === 'events' && !failed) {
+      // An array of the name and the value, or empty where the server does not know it.
+      this.facts.events = /notify-keyspace-events\r\n\$\d+\r\n([^\r]*)\r\n$/.exec(text)?.[1]
+    }
+    return this.steps.length === 0 ? 'ready' : undefined
+  }
+}
