@@ -37,6 +37,7 @@ async function prepare() {
   const shown = [
     `${redis.kind} ${redis.version} (${redis.server})`,
     `redis-py ${python ? `by ${python.python}` : 'not here'}`,
+    `Celery ${python?.celery ? 'too' : 'not here'}`,
   ]
   say(`testing with ${shown.join(', ')}; tier: ${tier}`)
   return {

@@ -53,7 +53,7 @@ export const ERRORS = {
   },
   NOTINMULTI: {
     reply: 'ERR Command not allowed inside a transaction',
-    when: 'a command that Keyward serves by many upstream calls (KEYS, SCAN, DBSIZE, FLUSHDB, FLUSHALL, RANDOMKEY), that subscribes, or that changes the protocol was sent between MULTI and EXEC, which then answers EXECABORT',
+    when: 'a command that Keyward serves by many upstream calls (KEYS, SCAN, DBSIZE, FLUSHDB, FLUSHALL, RANDOMKEY), or on another connection (CLIENT UNBLOCK), that subscribes, or that changes the protocol was sent between MULTI and EXEC, which then answers EXECABORT',
     cure: 'send it before MULTI or after EXEC',
   },
   REQUESTLIMIT: {
@@ -70,6 +70,16 @@ export const ERRORS = {
     reply: 'ERR output buffer limit of subscribers reached',
     when: 'a subscriber left more bytes of messages and replies unread than buffers.pubsub; it is closed without this text',
     cure: 'read messages faster, or raise tenants.<tenant>.buffers.pubsub',
+  },
+  SUBSCRIPTIONLIMIT: {
+    reply: 'ERR max number of subscriptions reached',
+    when: 'tenants.<tenant>.subscriptions is reached, or the name of a channel or pattern is longer than 1 MiB; nothing of the request was subscribed to',
+    cure: 'raise tenants.<tenant>.subscriptions, or use fewer or shorter names',
+  },
+  NOCHANNELS: {
+    reply: 'NOPERM this user has no permissions to access one of the channels used as arguments',
+    when: "the upstream's user may not subscribe or publish to the channels of this tenant",
+    cure: 'on the upstream: ACL SETUSER <user> +@pubsub &*; Redis 7 gives a new user no channels',
   },
   JOBLIMIT: {
     reply: 'ERR the reply would be larger than the output buffer limit',

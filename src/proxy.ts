@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { ViewOfClient } from './client/client-view.ts'
 import { ClientConnection } from './client/connection.ts'
 import type { DispatchClient } from './client/dispatch-client.ts'
 import { Dispatcher } from './client/dispatcher.ts'
@@ -8,23 +9,27 @@ import { Gates } from './client/gates.ts'
 import { type Bound, Listener } from './client/listener.ts'
 import { Memory } from './client/memory.ts'
 import { Notices } from './client/notices.ts'
+import { Pauses } from './client/pauses.ts'
 import { familyOf, Stats } from './client/stats.ts'
 import type { CommandTable } from './commands/lookup.ts'
-import type { CommandSpec, ServerView } from './commands/spec.ts'
+import type { CommandSpec, KeyCount, ServerView } from './commands/spec.ts'
 import { buildTable } from './commands/table.ts'
 import type { UpstreamFacts } from './commands/upstream-facts.ts'
+import type { ClientView, SlowLogView } from './commands/views.ts'
 import type { Config } from './config/config.ts'
 import { diffNamespaces } from './config/namespaces.ts'
 import { ForeignKey } from './keyspace/rewrite-reply.ts'
 import { Clock } from './lib/clock.ts'
+import { PerSecond } from './lib/per-second.ts'
 import { Turn } from './lib/turn.ts'
 import { VERSION } from './lib/version.ts'
 import { buildAuthenticator } from './policies/auth.ts'
 import { ReplyWriter } from './resp/reply-writer.ts'
-import { type Authenticator, Session } from './session/session.ts'
+import { type Authenticator, Session, type TopicCounts } from './session/session.ts'
 import type { Tenant } from './session/tenant.ts'
 import { Node } from './upstream/node.ts'
 import type { UpstreamOptions } from './upstream/options.ts'
+import type { TopicKind } from './upstream/topic.ts'
 
 export interface ProxyLog {
   info(fields: object, text: string): void
@@ -51,6 +56,8 @@ export class Proxy implements ClientEnv, ServerView {
   readonly startedAt = Date.now()
   readonly notices: Notices
   readonly gates = new Gates()
+  readonly slowEntries = new PerSecond(SLOW_ENTRIES)
+  private readonly pauses = new Pauses(this.gates, this.clock)
   /** Every client, with the listener that it came through. */
   readonly clients = new Map<ClientConnection, Door>()
   readonly memory: Memory
@@ -75,7 +82,17 @@ export class Proxy implements ClientEnv, ServerView {
     this.memory = new Memory(config.memory)
     this.notices = new Notices(env.log)
     this.dispatcher = new Dispatcher(this)
+    this.keepSlowLogs()
     for (const options of config.upstreams.values()) this.nodes.set(options.name, this.openNode(options))
+  }
+
+  private keepSlowLogs(): void {
+    for (const tenant of this.config.tenants.values()) {
+      const { slowerThan, entries } = tenant.slowlog
+      const stats = this.stats(tenant)
+      stats.slowerThan = entries === 0 ? Number.POSITIVE_INFINITY : slowerThan
+      stats.slowlog.limit(entries)
+    }
   }
 
   private openNode(options: UpstreamOptions): Node {
@@ -143,6 +160,13 @@ export class Proxy implements ClientEnv, ServerView {
     return stats
   }
 
+  findClient(tenant: Tenant, id: number): DispatchClient | undefined {
+    for (const client of this.clients.keys()) {
+      if (client.session.id === id) return client.session.tenant?.name === tenant.name ? client : undefined
+    }
+    return undefined
+  }
+
   enter(_client: DispatchClient, tenant: Tenant): boolean {
     return tenant.maxClients === undefined || this.stats(tenant).clients <= tenant.maxClients
   }
@@ -180,8 +204,44 @@ export class Proxy implements ClientEnv, ServerView {
     }
   }
 
-  *sessions(tenant: Tenant): Iterable<Session> {
-    for (const client of this.clients.keys()) if (client.session.tenant?.name === tenant.name) yield client.session
+  keyCounts(tenant: Tenant): readonly KeyCount[] {
+    const { counts } = this.dispatcher
+    const nodeOf = () => this.node(tenant)
+    counts.refresh({ tenant, tenantIndex: this.indexOf(tenant), nodeOf, stats: this.stats(tenant) })
+    const now = performance.now()
+    return [...counts.known(tenant)].map(({ db, keys, at }) => ({ db, keys, age: Math.floor((now - at) / 1000) }))
+  }
+
+  *clientsOf(tenant: Tenant): Iterable<ClientView> {
+    for (const client of this.clients.keys()) {
+      if (client.session.tenant?.name === tenant.name && !client.killed) yield new ViewOfClient(client)
+    }
+  }
+
+  topics(tenant: Tenant): TopicCounts {
+    const topics = this.dispatcher.pubsub.pubsub.find(this.node(tenant), tenant)
+    const count = (kind: TopicKind) => topics?.count(kind) ?? 0
+    return { channels: count('channel'), patterns: count('pattern'), shards: count('shard') }
+  }
+
+  events(tenant: Tenant): string {
+    return this.dispatcher.pubsub.pubsub.settings.show(tenant.name, this.node(tenant))
+  }
+
+  setEvents(tenant: Tenant, events: string): boolean {
+    return this.dispatcher.pubsub.pubsub.settings.set(tenant.name, events, this.node(tenant))
+  }
+
+  slowlog(tenant: Tenant): SlowLogView {
+    return this.stats(tenant).slowlog
+  }
+
+  pause(tenant: Tenant, time: number, writesOnly: boolean): void {
+    this.pauses.pause(this.indexOf(tenant), time, writesOnly)
+  }
+
+  unpause(tenant: Tenant): void {
+    this.pauses.unpause(this.indexOf(tenant))
   }
 
   requests(tenant: Tenant): number {
@@ -252,6 +312,7 @@ export class Proxy implements ClientEnv, ServerView {
     this.config = config
     this.generation++
     this.memory.limit = config.memory
+    this.keepSlowLogs()
     const retired: [Node, Node | undefined][] = []
     for (const [name, options] of config.upstreams) {
       const old = this.nodes.get(name)
@@ -308,6 +369,9 @@ export class Proxy implements ClientEnv, ServerView {
     for (const node of this.nodes.values()) node.stop()
   }
 }
+
+/** Of all tenants together, in a second; each costs some ten microseconds. */
+const SLOW_ENTRIES = 2000
 
 /** Milliseconds between two looks at who is idle. */
 const DRAIN_STEP = 50

@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { FAMILIES } from '../client/stats.ts'
 import { LatencyHistogram } from './latency-histogram.ts'
 import { labelled } from './tenant-labels.ts'
-import type { AdminSource, ProcessView, StatsView } from './view.ts'
+import type { AdminSource, ProcessView, StatsView, UpstreamView } from './view.ts'
 
 type Labels = Readonly<Record<string, string>>
 type Sample = readonly [labels: Labels, value: number]
@@ -120,6 +120,12 @@ const DEFINITIONS: readonly Definition[] = [
     (stats) => stats.scanReturned,
   ),
   ofTenant('keyward_pushes_total', 'counter', 'Messages that answer no request.', (stats) => stats.pushes),
+  ofTenant(
+    'keyward_subscriptions',
+    'gauge',
+    'Channels and patterns that clients are subscribed to, counted for each client.',
+    (stats) => stats.subscriptions,
+  ),
   ofProcess(
     'keyward_gates_closed',
     'gauge',
@@ -171,7 +177,7 @@ const DEFINITIONS: readonly Definition[] = [
   },
   {
     name: 'keyward_upstream_connections',
-    help: 'Connections to the upstream. lane, bulk: shared. pin: dedicated.',
+    help: 'Connections to the upstream. lane, bulk: shared. pin: dedicated. subscriber: carries all subscriptions.',
     kind: 'gauge',
     labels: ['upstream', 'kind', 'state'],
     *samples({ view }) {
@@ -181,10 +187,34 @@ const DEFINITIONS: readonly Definition[] = [
         yield [{ upstream, kind: 'pin', state: 'idle' }, node.pins.idle]
         yield [{ upstream, kind: 'pin', state: 'blocked' }, node.pins.blocked]
         yield [{ upstream, kind: 'pin', state: 'transaction' }, node.pins.transaction]
+        yield [{ upstream, kind: 'subscriber', state: 'ready' }, node.subscriber.connections]
         yield [{ upstream, kind: 'any', state: 'connecting' }, node.connections.connecting]
       }
     },
   },
+  {
+    name: 'keyward_upstream_topics',
+    help: 'Channels and patterns that are subscribed to upstream, once for any number of clients.',
+    kind: 'gauge',
+    labels: ['upstream', 'kind'],
+    *samples({ view }) {
+      for (const { name: upstream, node } of view.upstreams) {
+        yield [{ upstream, kind: 'channel' }, node.subscriber.channels]
+        yield [{ upstream, kind: 'pattern' }, node.subscriber.patterns]
+        yield [{ upstream, kind: 'shard' }, node.subscriber.shards]
+      }
+    },
+  },
+  ofUpstream(
+    'keyward_upstream_messages_total',
+    'Messages that came from the upstream, each once for any number of clients.',
+    ({ node }) => node.subscriber.messages,
+  ),
+  ofUpstream(
+    'keyward_upstream_subscriber_reconnects_total',
+    'How often all subscriptions had to be made again: messages of the meantime were lost.',
+    ({ node }) => node.subscriber.reconnects,
+  ),
   {
     name: 'keyward_queue_length',
     help: 'Requests by place; place="pin": clients that wait for a dedicated connection.',
@@ -247,6 +277,18 @@ function ofTenant(name: string, kind: Kind, help: string, value: (stats: StatsVi
     labels: ['tenant'],
     *samples({ tenants }) {
       for (const [label, stats] of tenants) yield [{ tenant: label }, value(stats)]
+    },
+  }
+}
+
+function ofUpstream(name: string, help: string, value: (upstream: UpstreamView) => number): Definition {
+  return {
+    name,
+    help,
+    kind: 'counter',
+    labels: ['upstream'],
+    *samples({ view }) {
+      for (const upstream of view.upstreams) yield [{ upstream: upstream.name }, value(upstream)]
     },
   }
 }

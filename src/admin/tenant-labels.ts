@@ -38,6 +38,7 @@ function sum(a: StatsView, b: StatsView): StatsView {
     scanExamined: a.scanExamined + b.scanExamined,
     scanReturned: a.scanReturned + b.scanReturned,
     pushes: a.pushes + b.pushes,
+    subscriptions: a.subscriptions + b.subscriptions,
     errors: sumMaps(a.errors, b.errors),
     refusals: sumMaps(a.refusals, b.refusals),
     latency: sumArrays(a.latency, b.latency),

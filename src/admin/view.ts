@@ -36,6 +36,8 @@ export interface StatsView {
   readonly scanReturned: number
   /** Messages that answered no request. */
   readonly pushes: number
+  /** Clients times names that they are subscribed to, now. */
+  readonly subscriptions: number
   /** By error code. */
   readonly errors: ReadonlyMap<string, number>
   /** By reason. */
@@ -71,6 +73,15 @@ export interface NodeNumbers {
   readonly bytes: { readonly sent: number; readonly held: number }
   /** For how long the oldest held request has waited. */
   readonly oldest: number
+  /** The connection that carries all subscriptions, and what the upstream knows of on it. */
+  readonly subscriber: {
+    readonly connections: number
+    readonly channels: number
+    readonly patterns: number
+    readonly shards: number
+    readonly reconnects: number
+    readonly messages: number
+  }
   readonly pins: {
     readonly idle: number
     readonly blocked: number

@@ -1,4 +1,6 @@
+import { FOR_EVERYBODY } from '../client/jobs/index.ts'
 import { ArgView } from '../commands/arg-view.ts'
+import { notInMulti } from '../commands/in-multi.ts'
 import { findKeys } from '../commands/keys.ts'
 import type { CommandTable } from '../commands/lookup.ts'
 import { unknownCommand, unknownSubcommand, wrongArity } from '../commands/refusal.ts'
@@ -9,8 +11,12 @@ import { Slab } from '../lib/slab.ts'
 import { encodeRequest } from '../resp/request-encoder.ts'
 import { RequestReader } from '../resp/request-reader.ts'
 import { keyPrefix, type Tenant } from '../session/tenant.ts'
+import { explainForward, explainJob, explainSubscription, type Sending } from './explained-sending.ts'
 
 type Line = readonly [label: string, text: string]
+
+const JOB = 'job: calls on shared connections, when all earlier requests of the client were answered'
+const LOCAL: Line = ['route', 'local: Keyward answers it, nothing is sent upstream']
 
 interface Request {
   readonly buf: Buffer
@@ -54,25 +60,53 @@ export function explanation(
     return refused(`number of arguments: it takes ${takes}, not ${view.length - 1}`, wrongArity(spec))
   }
   const reason = prefix.length > 0 ? spec.quirk.refuses?.(view) : undefined
-  if (reason !== undefined) return refused(reason, unknownCommand(view))
-  if (spec.route === 'local') return [...lines, ['route', 'local: Keyward answers it, nothing is sent upstream']]
-  if (spec.quirk.forward !== undefined) {
-    return [
-      ...lines,
-      ['route', `${lane(buf.length, bulk)}; with arguments of Keyward's own, which ask for what a tenant may see`],
-    ]
+  if (reason !== undefined) {
+    return refused(reason, spec === container ? unknownCommand(view) : unknownSubcommand(view, container))
   }
+  const inMulti = notInMulti(spec, prefix.length > 0)
+  const last: readonly Line[] = inMulti === undefined ? [] : [['multi', `refused: ${inMulti}`]]
+  if (spec.route === 'local') return [...lines, LOCAL, ...last]
+  const sending = sentInstead(table, spec, view, tenant, prefix)
+  if (sending !== undefined) {
+    if ('reply' in sending) {
+      const error: readonly Line[] = sending.reply.startsWith('-') ? [['reply', sending.reply]] : []
+      return [...lines, ...error, LOCAL, ...last]
+    }
+    const sent: readonly Line[] = [
+      ['sent', shown(sending.sent)],
+      ...(sending.after ? [['', sending.after] as const] : []),
+    ]
+    const way = spec.route === 'job' ? JOB : route(spec, view, buf.length, bulk)
+    return [...lines, ...sent, ['route', way], ...last]
+  }
+  const { channel } = spec.quirk
   const keys = new KeyList()
-  findKeys(spec, view, keys)
-  lines.push(...keyLines(keys, request, prefix))
+  if (channel === undefined) findKeys(spec, view, keys)
+  else keys.push(channel)
+  const inFront = channel === undefined ? prefix : Buffer.from(tenant.prefix, 'latin1')
+  lines.push(...keyLines(channel === undefined ? 'keys' : 'channel', keys, request, inFront))
   const slab = new Slab()
-  const start = rewriteRequest(slab, buf, 0, buf.length, args, keys, prefix)
-  const sent = parse(Buffer.from(slab.bytes.subarray(start, slab.used)))
-  const text = Array.from({ length: sent.view.length }, (_, i) => quote(sent.view.bytes(i))).join(' ')
+  const start = rewriteRequest(slab, buf, 0, buf.length, args, keys, inFront)
+  const text = shown(parse(Buffer.from(slab.bytes.subarray(start, slab.used))).view.all())
   lines.push(['sent', spec.route === 'wait' ? `PING, then ${text}` : text])
   lines.push(['route', route(spec, view, buf.length, bulk)])
   if (spec.quirk.reply !== undefined && prefix.length > 0) lines.push(['reply', 'keys in it lose the prefix'])
-  return lines
+  return [...lines, ...last]
+}
+
+/** For what is not the request with the prefix in front of its keys; undefined: it is. */
+function sentInstead(
+  table: CommandTable,
+  spec: CommandSpec,
+  view: ArgView,
+  tenant: Tenant,
+  prefix: Buffer,
+): Sending | undefined {
+  if (spec.route === 'job' && (prefix.length > 0 || FOR_EVERYBODY.has(spec.name)))
+    return explainJob(spec, view, tenant, prefix)
+  if (spec.route === 'pubsub') return explainSubscription(spec, view, tenant)
+  if (spec.quirk.forward === undefined) return undefined
+  return explainForward(table, (other) => isOpen(other, tenant), spec, view, tenant)
 }
 
 /** Reads one request the way the proxy does. */
@@ -103,13 +137,13 @@ function describe(spec: CommandSpec): string {
   return `${spec.name.replace('|', ' ').toUpperCase()}  ${words.join(' ')}`
 }
 
-function keyLines(keys: KeyList, { view }: Request, prefix: Buffer): readonly Line[] {
-  if (keys.count === 0) return [['keys', 'none']]
+function keyLines(label: string, keys: KeyList, { view }: Request, prefix: Buffer): readonly Line[] {
+  if (keys.count === 0) return [[label, 'none']]
   const lines: Line[] = []
   for (let i = 0; i < keys.count; i++) {
     const key = view.bytes(keys.at[i])
     const becomes = prefix.length === 0 ? 'as it is' : `becomes ${quote(Buffer.concat([prefix, key]))}`
-    lines.push([i === 0 ? 'keys' : '', `argument ${keys.at[i]}: ${quote(key)} ${becomes}`])
+    lines.push([i === 0 ? label : '', `argument ${keys.at[i]}: ${quote(key)} ${becomes}`])
   }
   return lines
 }
@@ -125,6 +159,8 @@ function route(spec: CommandSpec, view: ArgView, length: number, bulk: number): 
       if (time === undefined) return `${lane(length, bulk)}: with these arguments it does not block`
       return `pin: a dedicated connection, ${time === 0 ? 'for as long as it blocks' : `for at most ${time} ms`}`
     }
+    case 'pubsub':
+      return 'subscriber: one shared connection, when all earlier requests of the client were answered'
     default:
       return lane(length, bulk)
   }
@@ -133,6 +169,10 @@ function route(spec: CommandSpec, view: ArgView, length: number, bulk: number): 
 function lane(length: number, bulk: number): string {
   if (length > bulk) return `bulk lane: a shared connection for what is over ${formatSize(bulk)}`
   return 'lane: a shared connection'
+}
+
+function shown(words: readonly Buffer[]): string {
+  return words.map(quote).join(' ')
 }
 
 /** Bytes as redis-cli would take them: in quotes where needed, unprintable ones as \xNN. */

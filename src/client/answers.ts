@@ -3,11 +3,14 @@ import { Exchange } from '../commands/exchange.ts'
 import { unknownCommand, unknownSubcommand } from '../commands/refusal.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { ERROR_BYTES } from '../errors.ts'
+import type { Session } from '../session/session.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import type { ClientEnv } from './env.ts'
 import type { Incoming } from './incoming.ts'
 import type { Call } from './local-call.ts'
-import type { StoredArgs } from './transaction.ts'
+import { placeMonitor, show } from './monitor.ts'
+import { monitorArguments, monitorBody } from './monitor-line.ts'
+import type { StoredArgs } from './stored-args.ts'
 
 /** What Keyward says itself: answers of quirks, refusals, errors. Always at the place of the newest request. */
 export class Answers {
@@ -22,8 +25,7 @@ export class Answers {
   /** A command that is answered here. */
   local(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
     const { session } = client
-    if (IDENTITY.has(spec.name) && session.tenant !== undefined && !client.quiet) {
-      // Requests on their way belong to who the client was when it sent them.
+    if (this.postpones(client, spec)) {
       client.stall(request.buf.subarray(request.start, request.end))
       return
     }
@@ -31,13 +33,33 @@ export class Answers {
     if (before === 'skip') session.replyMode = 'on'
     const { tenant, protocol } = session
     const bytes = this.answer(client, spec, request.view(), false)
-    if (spec.name === 'reset') client.transaction?.end()
+    const seen = session.tenant === tenant ? undefined : this.seenArguments(session, spec, request)
+    if (spec.name === 'reset') {
+      client.transaction?.end()
+      client.subscriptions?.drop()
+    }
     if (session.tenant !== tenant || session.protocol !== protocol || spec.name === 'reset') client.forsakeTransaction()
     if (session.tenant !== tenant && !this.entered(client)) return
+    if (spec.name === 'monitor' || spec.name === 'reset') placeMonitor(client, client.stats)
     // CLIENT REPLY ON and RESET end the silence with their own reply.
     const muted = before === 'off' ? session.replyMode === 'off' : before === 'skip' && spec.name !== 'client|reply'
     if (bytes.length > 0 && !muted) client.say(bytes)
     if (this.call.closing) client.closeWhenAnswered()
+    if (seen !== undefined) show(client.stats, monitorBody(session.db, session.address, seen), this.env.server.now())
+  }
+
+  /** A client comes to another tenant, whose monitors see it come. */
+  private seenArguments({ tenant }: Session, spec: CommandSpec, request: Incoming): string | undefined {
+    if (tenant === undefined || this.env.stats(tenant).monitors === undefined) return undefined
+    return monitorArguments(spec, request.view())
+  }
+
+  /**
+   * Must it wait until all earlier requests of its client are answered? Requests on their way belong to who the client
+   * was when it sent them; and the first line of MONITOR follows its +OK.
+   */
+  postpones(client: DispatchClient, spec: CommandSpec): boolean {
+    return AFTER_ALL.has(spec.name) && client.session.tenant !== undefined && !client.quiet
   }
 
   /** The reply to a member of a transaction, when EXEC has run. */
@@ -45,6 +67,7 @@ export class Answers {
     const { tenant } = client.session
     const bytes = this.answer(client, spec, args.into(new ArgView()), true)
     if (client.session.tenant !== tenant) this.entered(client)
+    if (this.call.closing) client.closeWhenAnswered()
     return bytes
   }
 
@@ -126,7 +149,9 @@ export class Answers {
   /** Arguments that are not open for a prefixed tenant. */
   notOpen(client: DispatchClient, spec: CommandSpec, reason: string, request: Incoming): void {
     this.noteRefusal(client, spec, reason)
-    this.refuse(client, unknownCommand(request.view()))
+    const container = spec.name.includes('|') ? this.env.table.byName(spec.name.split('|')[0]) : undefined
+    const view = request.view()
+    this.refuse(client, container === undefined ? unknownCommand(view) : unknownSubcommand(view, container))
   }
 
   private noteRefusal(client: DispatchClient, spec: CommandSpec, reason: string): void {
@@ -136,4 +161,4 @@ export class Answers {
   }
 }
 
-const IDENTITY: ReadonlySet<string> = new Set(['auth', 'hello', 'reset'])
+const AFTER_ALL: ReadonlySet<string> = new Set(['auth', 'hello', 'monitor', 'reset'])

@@ -7,12 +7,16 @@ import type { Node } from '../upstream/node.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { ClientEnv } from './env.ts'
+import { logIfSlow } from './log-slow.ts'
+import type { Asked } from './pubsub/asked.ts'
+import type { Subscriptions } from './pubsub/subscriptions.ts'
 import { overhear, sendAgain } from './reissue.ts'
 import { ReplyQueue } from './reply-queue.ts'
 import { reviseReply } from './revise-reply.ts'
 import { Router } from './router.ts'
 import type { Stats } from './stats.ts'
-import type { StoredArgs, Transaction } from './transaction.ts'
+import type { StoredArgs } from './stored-args.ts'
+import type { Transaction } from './transaction.ts'
 
 /** Output that is written at once instead of at the end of the turn, in bytes. */
 export const FLUSH_AT = 256 * 1024
@@ -23,6 +27,7 @@ export abstract class ClientExchanges implements DispatchClient {
   readonly replies = new ReplyQueue()
   readonly router: Router
   transaction: Transaction | undefined = undefined
+  subscriptions: Subscriptions | undefined = undefined
   pending = 0
   via: Via | undefined = undefined
   gone = false
@@ -70,8 +75,15 @@ export abstract class ClientExchanges implements DispatchClient {
   pop(x: Exchange): boolean {
     if (!this.replies.pop(x)) return false
     this.requestBytes -= x.charged
-    this.stats.observe(this.env.clock.now - x.receivedAt)
+    this.observe(x)
     return true
+  }
+
+  private observe(x: Exchange): void {
+    const { env, stats } = this
+    const time = env.clock.now - x.receivedAt
+    stats.observe(time)
+    if (time >= stats.slowerThan) logIfSlow(this, x, env)
   }
 
   heldBack(x: Exchange): boolean {
@@ -88,6 +100,8 @@ export abstract class ClientExchanges implements DispatchClient {
   push(frame: Buffer): void {
     if (this.gone) return
     this.stats.pushes++
+    // Replies that are there already and only wait to be moved come first.
+    this.replies.advance()
     this.replies.push(frame)
     this.wake()
     if (this.replies.outBytes > FLUSH_AT) this.flush()
@@ -96,8 +110,10 @@ export abstract class ClientExchanges implements DispatchClient {
   finish(x: Exchange, bytes: Buffer): void {
     if (x.place === 'answered') return
     this.requestBytes -= x.charged
-    this.stats.observe(this.env.clock.now - x.receivedAt)
+    this.observe(x)
     if (!this.gone) {
+      // Earlier replies are all there; what is pushed from now on comes behind this one.
+      this.replies.advance()
       this.replies.answer(x, bytes)
       this.wake()
     }
@@ -133,7 +149,7 @@ export abstract class ClientExchanges implements DispatchClient {
 
   deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): boolean {
     this.requestBytes -= x.charged
-    this.stats.observe(this.env.clock.now - x.receivedAt)
+    this.observe(x)
     if (this.gone) return true
     let credible = true
     let bytes: Buffer
@@ -178,6 +194,10 @@ export abstract class ClientExchanges implements DispatchClient {
 
   answerMember(spec: CommandSpec, args: StoredArgs): Buffer {
     return this.dispatcher.answers.member(this, spec, args)
+  }
+
+  corrected(spec: CommandSpec, asked: Asked, buf: Buffer, start: number, end: number): Buffer {
+    return this.dispatcher.pubsub.correct(spec, asked, buf, start, end)
   }
 
   pinReady(via: Via): void {

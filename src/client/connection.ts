@@ -9,6 +9,7 @@ import type { Tenant } from '../session/tenant.ts'
 import { ClientExchanges, FLUSH_AT } from './client-exchanges.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { MemoryHolder } from './memory.ts'
+import { placeMonitor } from './monitor.ts'
 import { Stall } from './stall.ts'
 
 /** Unanswered requests of one client, in bytes, from which it is not read for a while. */
@@ -24,6 +25,8 @@ const FIN_GRACE = 25
 export class ClientConnection extends ClientExchanges implements WireOwner, Flushable, RequestSink, MemoryHolder {
   dirty = false
   charged = 0
+  /** CLIENT KILL has met it. */
+  killed = false
   private keptBytes = 0
   private unstalling = false
   /** Set once no more requests are taken: after QUIT, a protocol error, the client's FIN, or while draining. */
@@ -57,11 +60,15 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
   /** The session logged in (or RESET logged it out): limits, counters and database follow the tenant. */
   entered(): void {
     const tenant = this.session.tenant
-    this.stats.clients -= this.tenantIndex >= 0 ? 1 : 0
+    const before = this.stats
+    before.clients -= this.tenantIndex >= 0 ? 1 : 0
     this.stats = this.env.stats(tenant)
+    placeMonitor(this, before)
     this.tenantIndex = tenant === undefined ? -1 : this.env.indexOf(tenant)
     if (tenant !== undefined) this.stats.clients++
     this.node = tenant === undefined ? undefined : this.env.node(tenant)
+    // What it has is the other tenant's.
+    this.subscriptions?.drop()
     this.reader.authenticated = tenant !== undefined
   }
 
@@ -84,7 +91,9 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       return
     }
     session.tenant = tenant
+    const before = this.node
     this.node = this.env.node(tenant)
+    if (this.node !== before) this.subscriptions?.moveTo(this.dispatcher.pubsub.pubsub.of(this.node, tenant))
     this.router.moveTo(this.node)
   }
 
@@ -227,7 +236,8 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       this.replies.outBytes +
       this.wire.queued +
       this.keptBytes +
-      (this.transaction?.bytes ?? 0)
+      (this.transaction?.bytes ?? 0) +
+      (this.subscriptions?.bytes ?? 0)
     if (bytes === this.charged) return
     const before = this.charged
     this.charged = bytes
@@ -241,6 +251,9 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.closed = true
     this.ending = true
     this.reader.stop()
+    // Its replies are all that it still gets.
+    this.session.monitoring = false
+    placeMonitor(this, this.stats)
     this.wake()
   }
 
@@ -259,7 +272,8 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
    */
   private watchAfterFin(): void {
     if (this.gone || this.idle) return
-    if (this.router.held || this.router.blockedFor(this.env.clock.tick()) > FIN_GRACE) this.cut()
+    const blocked = this.router.blockedFor(this.env.clock.tick()) > FIN_GRACE
+    if (blocked || this.router.held || this.env.gates.pauses(this)) this.cut()
     else setTimeout(() => this.watchAfterFin(), FIN_GRACE + 1)
   }
 
@@ -280,6 +294,26 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.cut()
   }
 
+  /** Bytes of requests that are not whole, or not looked at yet. */
+  get inputBytes(): number {
+    return this.reader.pendingBytes + this.stallQueue.bytes
+  }
+
+  /** Bytes of replies that the kernel has not taken yet. */
+  get outputBytes(): number {
+    return this.wire.queued + this.replies.outBytes + this.replies.earlyBytes
+  }
+
+  /** CLIENT KILL: closes when the request at hand, somebody else's or its own, is done. */
+  kill(): void {
+    this.killed = true
+    // Not from here: giving its connection back may start requests of others, in the middle of the killer's.
+    setImmediate(() => {
+      this.wire.close()
+      this.leave()
+    })
+  }
+
   /** Closes now. */
   cut(): void {
     this.wire.reset()
@@ -296,10 +330,13 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.reader.stop()
     this.stallQueue.drop()
     this.replies.take()
+    this.subscriptions?.drop()
     this.router.leave()
     if (this.charged > 0) this.env.memory.charge(this, this.charged, 0)
     this.charged = 0
     if (this.tenantIndex >= 0) this.stats.clients--
+    placeMonitor(this, this.stats)
+    if (this.env.gates.closed) this.env.gates.forget(this)
     this.env.left(this)
   }
 }

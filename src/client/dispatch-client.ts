@@ -3,10 +3,13 @@ import type { CommandSpec } from '../commands/spec.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Session } from '../session/session.ts'
 import type { Node } from '../upstream/node.ts'
+import type { Asked } from './pubsub/asked.ts'
+import type { Subscriptions } from './pubsub/subscriptions.ts'
 import type { ReplyQueue } from './reply-queue.ts'
 import type { Router } from './router.ts'
 import type { Stats } from './stats.ts'
-import type { StoredArgs, Transaction } from './transaction.ts'
+import type { StoredArgs } from './stored-args.ts'
+import type { Transaction } from './transaction.ts'
 
 /** A client, as those who handle its requests and replies need it. connection.ts implements it. */
 export interface DispatchClient extends ExchangeClient {
@@ -20,6 +23,8 @@ export interface DispatchClient extends ExchangeClient {
   /** Made at the first MULTI or WATCH. */
   transaction: Transaction | undefined
   readonly transactional: boolean
+  /** Made at the first SUBSCRIBE or UNSUBSCRIBE. */
+  subscriptions: Subscriptions | undefined
   /** The last end of a transaction left its connection without state. */
   pinClean: boolean
   /** Bytes of requests that are not answered. */
@@ -34,6 +39,8 @@ export interface DispatchClient extends ExchangeClient {
   say(bytes: Buffer): void
   /** Keyward's own reply to a member of a transaction, made when EXEC was executed. */
   answerMember(spec: CommandSpec, args: StoredArgs): Buffer
+  /** The reply to a request whose note is `asked`, with subscribers counted as the client must see them. */
+  corrected(spec: CommandSpec, asked: Asked, buf: Buffer, start: number, end: number): Buffer
   /** A message that answers no request, for a client of this protocol: between its replies, as soon as may be. */
   push(frame: Buffer): void
   /** Answers x, which goes `apart` or was not sent at all; nothing happens when its client has left meanwhile. */

@@ -7,8 +7,11 @@ import { Answers } from './answers.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import type { ClientEnv } from './env.ts'
 import { Incoming } from './incoming.ts'
-import { JobDispatcher } from './jobs/dispatcher.ts'
+import { JobDispatcher } from './job-dispatcher.ts'
+import type { Counts } from './jobs/counts.ts'
+import { FOR_EVERYBODY } from './jobs/index.ts'
 import { Call } from './local-call.ts'
+import { forbiddenToMonitor, MONITOR_FORBIDS, Sighting } from './monitor.ts'
 import { Outgoing } from './outgoing.ts'
 import { PubSubDispatcher } from './pubsub/dispatcher.ts'
 import { TransactionDispatcher } from './transaction-dispatcher.ts'
@@ -24,7 +27,7 @@ export class Dispatcher {
   private readonly outgoing: Outgoing
   private readonly transactions: TransactionDispatcher
   private readonly jobs: JobDispatcher
-  private readonly pubsub: PubSubDispatcher
+  readonly pubsub: PubSubDispatcher
   /** By spec.index: 1 = goes the shared way whatever its arguments are. */
   private readonly simple: Uint8Array
 
@@ -33,10 +36,15 @@ export class Dispatcher {
     const call = new Call(env.writer, env.server)
     this.answers = new Answers(env, call)
     this.outgoing = new Outgoing(env.clock, call)
-    this.transactions = new TransactionDispatcher(this.outgoing, this.answers)
     this.jobs = new JobDispatcher(env, this.outgoing)
-    this.pubsub = new PubSubDispatcher(env, this.outgoing, this.answers)
+    this.pubsub = new PubSubDispatcher(env, this.outgoing)
+    this.transactions = new TransactionDispatcher(this.outgoing, this.answers, this.pubsub)
     this.simple = Uint8Array.from(env.table.all().map(isSimple))
+  }
+
+  /** How many keys tenants have. */
+  get counts(): Counts {
+    return this.jobs.counts
   }
 
   /** One request, as RequestSink.onRequest gives it. */
@@ -62,15 +70,38 @@ export class Dispatcher {
       return
     }
     if (client.node === undefined && !this.beforeLogin(client, spec, request)) return
+    if (client.session.subscribed > 0) {
+      const verdict = this.pubsub.judge(client, spec)
+      if (verdict === 'wait') {
+        client.stall(buf.subarray(start, end))
+        return
+      }
+      if (verdict === 'refuse') {
+        this.reject(client, spec, notWhileSubscribed(spec))
+        return
+      }
+    }
     client.stats.requests[env.families[spec.index]]++
     client.session.lastCommand = spec.name
-    if (client.session.subscribed > 0 && this.pubsub.forbids(client, spec)) {
-      this.reject(client, spec, notWhileSubscribed(spec))
-      return
-    }
+    if (client.stats.monitors === undefined) this.handle(client, spec, request)
+    else this.handleWatched(client, spec, request)
+  }
+
+  private handle(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
     if (client.transactional && this.transactions.take(client, spec, request)) return
     if (this.simple[spec.index] === 1) this.shared(client, spec, request)
     else this.special(client, spec, request)
+  }
+
+  /** Somebody of its tenant has said MONITOR. */
+  private handleWatched(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
+    if (forbiddenToMonitor(client, spec)) {
+      this.reject(client, spec, MONITOR_FORBIDS)
+      return
+    }
+    const sighting = new Sighting(client, spec, request, this.answers.postpones(client, spec))
+    this.handle(client, spec, request)
+    sighting.show(this.env.server.now())
   }
 
   /** May a client that has not logged in run it? If not, it is told. */
@@ -121,12 +152,13 @@ export class Dispatcher {
       return
     }
     if (route === 'job') {
-      if (client.session.prefix.length > 0) this.jobs.take(client, spec, request)
+      if (client.session.prefix.length > 0 || FOR_EVERYBODY.has(spec.name)) this.jobs.take(client, spec, request)
       else this.shared(client, spec, request)
       return
     }
     const node = client.node as Node
     const x = outgoing.open(client, spec)
+    if (quirk.corrected === true) x.plain = false
     if (quirk.forward !== undefined) {
       const said = outgoing.forward(client, x, request, client.session.db)
       if (said !== undefined) {
@@ -142,6 +174,7 @@ export class Dispatcher {
       if (time !== undefined) outgoing.block(x, time)
       if (route === 'wait') outgoing.behindPing(x)
     }
+    if (quirk.corrected === true) this.pubsub.note(x, client, request)
     client.router.send(x, node)
   }
 }
@@ -155,7 +188,12 @@ function isOpen(spec: CommandSpec, client: DispatchClient): boolean {
 
 function isSimple(spec: CommandSpec): 0 | 1 {
   const { quirk } = spec
-  return spec.route === 'shared' && quirk.refuses === undefined && quirk.forward === undefined ? 1 : 0
+  return spec.route === 'shared' &&
+    quirk.refuses === undefined &&
+    quirk.forward === undefined &&
+    quirk.corrected === undefined
+    ? 1
+    : 0
 }
 
 /** The way of a request that does not block: among its like, unless the client is watching keys. */

@@ -1,6 +1,7 @@
 import type { CommandTable } from '../commands/lookup.ts'
 import type { ServerView } from '../commands/spec.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { PerSecond } from '../lib/per-second.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { ReplyWriter } from '../resp/reply-writer.ts'
 import type { RequestLimits } from '../resp/types.ts'
@@ -27,12 +28,16 @@ export interface ClientEnv {
   readonly memory: Memory
   readonly notices: Notices
   readonly gates: Gates
+  /** Entries of all tenants' SLOWLOG. */
+  readonly slowEntries: PerSecond
   readonly log: JobLog
   readonly draining: boolean
   node(tenant: Tenant): Node
   /** A small number for the tenant, the same as long as the process lives. */
   indexOf(tenant: Tenant): number
   stats(tenant: Tenant | undefined): Stats
+  /** The tenant's client of this id in this process. */
+  findClient(tenant: Tenant, id: number): DispatchClient | undefined
   /** A client logged in to `tenant`; false: maxClients is reached. */
   enter(client: DispatchClient, tenant: Tenant): boolean
   left(client: DispatchClient): void

@@ -1,5 +1,5 @@
 import type { Exchange } from '../commands/exchange.ts'
-import { FLAG } from '../commands/spec.ts'
+import { mayWrite } from '../commands/may-write.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 
 /** One closed gate: which requests of a tenant wait. */
@@ -31,6 +31,8 @@ interface Closed {
  */
 export class Gates {
   private readonly gates = new Map<Gate, Closed>()
+  /** The same by tenant: however many tenants pause, a request meets the gates of its own. */
+  private readonly byTenant = new Map<number, Closed[]>()
   /** Some gate is closed: all that the path of a request looks at. */
   closed = false
   /** How often a FLUSHDB took longer, or held back more, than `hold` allows. */
@@ -44,7 +46,9 @@ export class Gates {
   close(gate: Gate, time: number): void {
     const timer = setTimeout(() => this.overrun(gate), Math.min(time, LONGEST))
     timer.unref()
-    this.gates.set(gate, { gate, waiting: new Set(), bytes: 0, timer })
+    const closed: Closed = { gate, waiting: new Set(), bytes: 0, timer }
+    this.gates.set(gate, closed)
+    this.byTenant.set(gate.tenantIndex, [...this.of(gate.tenantIndex), closed])
     this.closed = true
   }
 
@@ -53,14 +57,21 @@ export class Gates {
     const closed = this.gates.get(gate)
     if (closed === undefined) return
     this.gates.delete(gate)
+    const others = this.of(gate.tenantIndex).filter((one) => one !== closed)
+    if (others.length > 0) this.byTenant.set(gate.tenantIndex, others)
+    else this.byTenant.delete(gate.tenantIndex)
     this.closed = this.gates.size > 0
     clearTimeout(closed.timer)
     for (const client of closed.waiting) if (!client.gone) client.reopened()
   }
 
+  private of(tenantIndex: number): readonly Closed[] {
+    return this.byTenant.get(tenantIndex) ?? NONE
+  }
+
   /** Is x, of `client`, held back? If so, the client is told when the gate opens. */
   holds(client: DispatchClient, x: Exchange): boolean {
-    for (const closed of this.gates.values()) {
+    for (const closed of this.of(client.tenantIndex)) {
       const { gate, waiting } = closed
       if (!applies(gate, client, x)) continue
       if (waiting.has(client)) return true
@@ -73,6 +84,16 @@ export class Gates {
     return false
   }
 
+  /** A request of `client` waits for the end of CLIENT PAUSE. */
+  pauses(client: DispatchClient): boolean {
+    return this.of(client.tenantIndex).some(({ gate, waiting }) => gate.why === 'pause' && waiting.has(client))
+  }
+
+  /** `client` has left: a gate may stay closed for long after that. */
+  forget(client: DispatchClient): void {
+    for (const { waiting } of this.of(client.tenantIndex)) waiting.delete(client)
+  }
+
   private overrun(gate: Gate): void {
     if (!this.gates.has(gate)) return
     if (gate.why === 'flush') this.overruns++
@@ -81,11 +102,17 @@ export class Gates {
 }
 
 function applies(gate: Gate, client: DispatchClient, x: Exchange): boolean {
-  if (gate.tenantIndex !== client.tenantIndex || gate.owner === client) return false
-  if (gate.writesOnly && (x.spec.flags & (FLAG.WRITE | FLAG.PUBSUB)) === 0 && x.spec.name !== 'exec') return false
+  if (gate.owner === client) return false
+  if (gate.writesOnly && !mayWrite(x.spec) && x.spec.name !== 'exec') return false
+  if (CROSSING.has(x.spec.name)) return true
   const { prefix } = gate
   return x.prefix.length >= prefix.length && x.prefix.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
 }
+
+/** They may write into other databases than the one they are sent in: members of a transaction behind SELECT, too. */
+const CROSSING: ReadonlySet<string> = new Set(['copy', 'exec', 'move'])
+
+const NONE: readonly Closed[] = []
 
 /** setTimeout takes no more. */
 const LONGEST = 2 ** 31 - 1

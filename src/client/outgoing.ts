@@ -10,6 +10,7 @@ import type { Incoming } from './incoming.ts'
 import type { Call } from './local-call.ts'
 import { prepareReissue } from './reissue.ts'
 import { SLOT_BYTES } from './reply-queue.ts'
+import { StoredArgs } from './stored-args.ts'
 
 /** A request over this is sent from the client's own buffer behind its rewritten head, not copied. */
 const COPY_UP_TO = 64 * 1024
@@ -29,7 +30,7 @@ export class Outgoing {
   open(client: DispatchClient, spec: CommandSpec): Exchange {
     const x = new Exchange(client, spec, this.clock.now)
     const session = client.session
-    const prefix = session.prefix
+    const prefix = spec.quirk.channel === undefined ? session.prefix : session.channelPrefix
     x.prefix = prefix
     x.patience = (client.node as Node).options.timeouts.request
     x.plain = (spec.quirk.reply === undefined && spec.quirk.instead === undefined) || prefix.length === 0
@@ -47,7 +48,10 @@ export class Outgoing {
     const { spec } = x
     const { keys } = this
     const { buf, start, end, args } = request
-    if (spec.firstKey > 0 && spec.firstKey === spec.lastKey) {
+    if (spec.quirk.channel !== undefined) {
+      keys.count = 1
+      keys.at[0] = spec.quirk.channel
+    } else if (spec.firstKey > 0 && spec.firstKey === spec.lastKey) {
       keys.count = 1
       keys.at[0] = spec.firstKey
     } else {
@@ -91,6 +95,8 @@ export class Outgoing {
     call.see(db, x.prefix)
     const args = x.spec.quirk.forward?.(call)
     if (args === undefined) return call.reply.take()
+    // What SLOWLOG will show in place of what is sent.
+    x.note = new StoredArgs(request.buf, request.start, request.end, request.argc, request.args)
     this.replace(client, x, encodeRequest(args))
     return undefined
   }

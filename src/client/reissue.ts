@@ -53,22 +53,11 @@ export function sendAgain(x: Exchange, now: number): void {
   blocked.newest.length = 0
   if (blocked.time > 0) {
     const left = Math.max(1, Math.ceil(blocked.time - (now - x.since)))
-    const where = x.spec.quirk.timeout?.(viewOf(args))
+    const where = x.spec.quirk.timeout?.(ArgView.of(args))
     if (where !== undefined) args[where.at] = Buffer.from(String((left * where.perSecond) / 1000))
     x.patience -= blocked.time - left
     blocked.time = left
   }
   x.swallow = 0
   x.setBytes(encodeRequest(args))
-}
-
-function viewOf(args: readonly Buffer[]): ArgView {
-  const offsets = new Int32Array(2 * args.length)
-  let at = 0
-  args.forEach((arg, i) => {
-    offsets[2 * i] = at
-    at += arg.length
-    offsets[2 * i + 1] = at
-  })
-  return new ArgView().set(Buffer.concat(args), args.length, offsets)
 }

@@ -5,6 +5,7 @@ import { decodeReply, encodeReply } from '../resp/reply-decoder.ts'
 import { ARRAY, ERROR, NULL, PUSH, STRING as SIMPLE } from '../resp/type-bytes.ts'
 import type { Reply } from '../resp/types.ts'
 import type { DispatchClient } from './dispatch-client.ts'
+import { Asked } from './pubsub/asked.ts'
 import { Abort, type Member } from './transaction.ts'
 
 /**
@@ -29,6 +30,7 @@ export function reviseReply(
     if (x.prefix.length === 0) return line
     return instead(x.spec, line) ?? stripError(x.spec.quirk, line, x.prefix)
   }
+  if (x.note instanceof Asked) return client.corrected(x.spec, x.note, buf, start, end)
   if (x.note instanceof Map && type === ARRAY) return members(client, x, buf, start, end)
   if (x.spec.quirk.reply === undefined || x.prefix.length === 0 || queued(x, type)) return buf.subarray(start, end)
   return stripReply(x.spec.quirk, buf, start, end, x.prefix)
@@ -59,6 +61,10 @@ function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number
     if (items[i].type === PUSH) continue
     const member = wanted.get(index++)
     if (member === undefined) continue
+    if (member.kind === 'corrected') {
+      items[i] = correctMember(client, items[i], member.spec, member.asked)
+      continue
+    }
     if (member.kind === 'strip') {
       items[i] = stripMember(items[i], member.spec, member.prefix)
       continue
@@ -78,6 +84,13 @@ function stripMember(item: Reply, spec: CommandSpec, prefix: Buffer): Reply {
     return decodeReply(other, 0, other.length)
   }
   return item
+}
+
+function correctMember(client: DispatchClient, item: Reply, spec: CommandSpec, asked: Asked): Reply {
+  if (item.type === ERROR) return item
+  const bytes = encodeReply(item)
+  const corrected = client.corrected(spec, asked, bytes, 0, bytes.length)
+  return decodeReply(corrected, 0, corrected.length)
 }
 
 /** What the client gets in place of this error line. */

@@ -39,6 +39,8 @@ export class Router {
   private asking = false
   /** The request that is `running`: nothing behind it goes anywhere before it is done. */
   private apart: Exchange | undefined = undefined
+  private resuming = false
+  private again = false
 
   constructor(client: RouterClient) {
     this.client = client
@@ -52,6 +54,14 @@ export class Router {
   /** A request is done by calls of Keyward's own. */
   get running(): boolean {
     return this.apart !== undefined
+  }
+
+  /** The pin on which a command blocks that has been sent, and the pin's node. */
+  get blockedOn(): { readonly node: Node; readonly pin: Connection } | undefined {
+    const { pin, pinNode } = this
+    const head = pin?.queue.head
+    if (pin === undefined || pinNode === undefined || head?.blocks !== true || head.place !== 'sent') return undefined
+    return { node: pinNode, pin }
   }
 
   /** Milliseconds for which the command that blocks has been sent; 0 when there is none, or it waits for its pin. `now`: clock time. */
@@ -125,7 +135,8 @@ export class Router {
 
   private run(x: Exchange): true {
     const client = this.client
-    if (this.pin !== undefined && !client.transactional) this.giveBack()
+    // All before it is answered. What has been read behind it may be the EXEC of a WATCH that the pin still holds.
+    if (this.pin !== undefined && (this.pinUse === 'blocked' || client.pinClean)) this.giveBack()
     client.pending++
     client.via = undefined
     x.moveTo('running')
@@ -203,8 +214,22 @@ export class Router {
 
   /** Called when exchanges were answered: what waited behind them may go. */
   resume(): void {
-    const node = this.node
-    if (node === undefined) return
+    // What runs apart may be done at once, thousands in a row: they are a loop, not a recursion.
+    this.again = true
+    if (this.node === undefined || this.resuming) return
+    this.resuming = true
+    try {
+      // A pin may come while it is asked for: then there is more to send.
+      while (this.again) {
+        this.again = false
+        this.sendWaiting(this.node)
+      }
+    } finally {
+      this.resuming = false
+    }
+  }
+
+  private sendWaiting(node: Node): void {
     for (let x = this.shift(); x !== undefined; x = this.shift()) {
       // Out of the queue first: sending may fail at once and come back here.
       if (this.pass(x, node)) continue

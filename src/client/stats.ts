@@ -1,5 +1,8 @@
 import type { CommandSpec } from '../commands/spec.ts'
 import type { ErrorCode } from '../errors.ts'
+import type { PushSink } from '../session/push-sink.ts'
+import type { Session } from '../session/session.ts'
+import { SlowLog } from './slowlog.ts'
 
 /** Upper bounds of the latency histogram's buckets, in milliseconds; one more bucket for what is slower. */
 export const LATENCY_BOUNDS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000] as const
@@ -28,7 +31,12 @@ export function familyOf(spec: CommandSpec): number {
   return at < 0 ? FAMILIES.length - 1 : at
 }
 
-/** Plain counters of one tenant (or of clients not logged in), written on the hot path, read by /metrics. */
+/** A client that said MONITOR. */
+export interface Monitor extends PushSink {
+  readonly session: Session
+}
+
+/** One tenant (or the clients not logged in) in this process: counters of the hot path, read by /metrics, and what it looks at. */
 export class Stats {
   clients = 0
   requests = new Float64Array(FAMILIES.length)
@@ -41,9 +49,16 @@ export class Stats {
   scanReturned = 0
   /** Messages that answered no request. */
   pushes = 0
+  /** Clients times names that they are subscribed to, now. */
+  subscriptions = 0
   readonly errors = new Map<ErrorCode, number>()
   /** By reason. The reasons are those of the command table: a short, fixed list. */
   readonly refusals = new Map<string, number>()
+  /** Milliseconds from which a request counts as slow, and those that did. */
+  slowerThan = Number.POSITIVE_INFINITY
+  readonly slowlog = new SlowLog()
+  /** Its clients that said MONITOR; undefined while there is none, which is all that the path of a request looks at. */
+  monitors: Set<Monitor> | undefined = undefined
   latency = new Float64Array(LATENCY_BOUNDS.length + 1)
   latencySum = 0
 

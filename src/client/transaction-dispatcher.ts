@@ -1,4 +1,5 @@
 import type { Exchange } from '../commands/exchange.ts'
+import { notInMulti } from '../commands/in-multi.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { ERROR_BYTES, ERRORS } from '../errors.ts'
 import { databaseCount, keyPrefix } from '../session/tenant.ts'
@@ -7,7 +8,9 @@ import type { Answers } from './answers.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import type { Incoming } from './incoming.ts'
 import type { Outgoing } from './outgoing.ts'
-import { Abort, StoredArgs, Transaction } from './transaction.ts'
+import type { PubSubDispatcher } from './pubsub/dispatcher.ts'
+import { StoredArgs } from './stored-args.ts'
+import { Abort, Transaction } from './transaction.ts'
 
 /**
  * MULTI, EXEC, DISCARD, WATCH, UNWATCH, and every request between them. From WATCH or MULTI on, all that goes upstream
@@ -17,10 +20,12 @@ import { Abort, StoredArgs, Transaction } from './transaction.ts'
 export class TransactionDispatcher {
   private readonly outgoing: Outgoing
   private readonly answers: Answers
+  private readonly pubsub: PubSubDispatcher
 
-  constructor(outgoing: Outgoing, answers: Answers) {
+  constructor(outgoing: Outgoing, answers: Answers, pubsub: PubSubDispatcher) {
     this.outgoing = outgoing
     this.answers = answers
+    this.pubsub = pubsub
   }
 
   /** False: the request is to be handled as outside a transaction (behind WATCH, what goes upstream goes on its pin). */
@@ -145,7 +150,7 @@ export class TransactionDispatcher {
     const { answers, outgoing } = this
     const { session } = client
     const { tenant } = session
-    if (NOT_INSIDE.has(spec.name) || spec.route === 'pubsub' || (spec.route === 'job' && session.prefix.length > 0)) {
+    if (notInMulti(spec, session.prefix.length > 0) !== undefined) {
       client.stats.error('NOTINMULTI')
       answers.refuse(client, ERRORS.NOTINMULTI.reply)
       return
@@ -161,7 +166,7 @@ export class TransactionDispatcher {
     }
     const x = this.open(client, spec)
     x.plain = !x.mute
-    if (tx.db !== undefined) x.prefix = keyPrefix(tenant, tx.db)
+    if (tx.db !== undefined && spec.quirk.channel === undefined) x.prefix = keyPrefix(tenant, tx.db)
     if (spec.route === 'local') {
       const { buf, start, end, argc, args } = request
       tx.queue({ kind: 'local', spec, args: new StoredArgs(buf, start, end, argc, args) })
@@ -178,7 +183,9 @@ export class TransactionDispatcher {
         tx.queue({ kind: 'said', bytes: said })
         outgoing.replace(client, x, PING)
       } else {
-        tx.queue(revised ? { kind: 'strip', spec, prefix: x.prefix } : undefined)
+        if (spec.quirk.corrected === true) {
+          tx.queue({ kind: 'corrected', spec, asked: this.pubsub.asked(client, spec, request) })
+        } else tx.queue(revised ? { kind: 'strip', spec, prefix: x.prefix } : undefined)
         if (forward === undefined) outgoing.rewrite(client, x, 'transaction', request)
       }
     }
@@ -188,8 +195,6 @@ export class TransactionDispatcher {
 
 /** Not queued by Redis either. */
 const AT_ONCE: ReadonlySet<string> = new Set(['quit', 'reset'])
-/** They change what the bytes behind them mean, in the middle of EXEC's array. A documented difference. */
-const NOT_INSIDE: ReadonlySet<string> = new Set(['hello', 'client|reply'])
 
 const MULTI = Buffer.from('*1\r\n$5\r\nMULTI\r\n')
 const EXEC = Buffer.from('*1\r\n$4\r\nEXEC\r\n')

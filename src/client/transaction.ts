@@ -1,5 +1,6 @@
-import type { ArgView } from '../commands/arg-view.ts'
 import type { CommandSpec } from '../commands/spec.ts'
+import type { Asked } from './pubsub/asked.ts'
+import type { StoredArgs } from './stored-args.ts'
 
 /** Note of an EXEC that must abort: DISCARD goes upstream, this error to the client. */
 export class Abort {
@@ -14,28 +15,8 @@ export class Abort {
 export type Member =
   | { readonly kind: 'strip'; readonly spec: CommandSpec; readonly prefix: Buffer }
   | { readonly kind: 'local'; readonly spec: CommandSpec; readonly args: StoredArgs }
+  | { readonly kind: 'corrected'; readonly spec: CommandSpec; readonly asked: Asked }
   | { readonly kind: 'said'; readonly bytes: Buffer }
-
-/** A copy of a request's arguments, as long as the transaction lives. */
-export class StoredArgs {
-  private readonly bytes: Buffer
-  private readonly offsets: Int32Array
-  private readonly count: number
-
-  constructor(buf: Buffer, start: number, end: number, count: number, args: Int32Array) {
-    this.bytes = Buffer.from(buf.subarray(start, end))
-    this.offsets = args.slice(0, 2 * count).map((at) => at - start)
-    this.count = count
-  }
-
-  get size(): number {
-    return this.bytes.length
-  }
-
-  into(view: ArgView): ArgView {
-    return view.set(this.bytes, this.count, this.offsets)
-  }
-}
 
 /**
  * MULTI and WATCH of one client, as far as Keyward must know: Redis itself queues and executes. Members that
@@ -54,10 +35,13 @@ export class Transaction {
   answersOwn = false
   /** The database that members queued from now on see; undefined: the session's. */
   db: number | undefined = undefined
-  private count = 0
+  /** Members queued so far. */
+  count = 0
   private members: Map<number, Member> | undefined = undefined
   /** Bytes kept for members. */
   bytes = 0
+  /** Members as MONITOR will show them when they are executed; only while the tenant is watched. */
+  seen: Buffer[] | undefined = undefined
 
   get active(): boolean {
     return this.multi || this.watching
@@ -67,6 +51,7 @@ export class Transaction {
     this.multi = true
     this.count = 0
     this.members = undefined
+    this.seen = undefined
     this.bytes = 0
     this.db = undefined
     this.answersOwn = false
@@ -78,9 +63,17 @@ export class Transaction {
     if (member === undefined) return
     this.members ??= new Map()
     this.members.set(index, member)
+    if (member.kind === 'corrected') this.bytes += member.asked.name?.length ?? 0
     if (member.kind !== 'local') return
     this.bytes += member.args.size
     this.answersOwn = true
+  }
+
+  /** A member for MONITOR. */
+  see(body: Buffer): void {
+    this.seen ??= []
+    this.seen.push(body)
+    this.bytes += body.length
   }
 
   /** EXEC or DISCARD: the transaction is over as far as reading goes. Returns the members that EXEC's reply needs. */
@@ -92,6 +85,7 @@ export class Transaction {
     this.lost = false
     this.db = undefined
     this.members = undefined
+    this.seen = undefined
     this.bytes = 0
     return members
   }

@@ -15,6 +15,23 @@ export class ArgView {
     return this
   }
 
+  /** Of argument i, in bytes. */
+  size(i: number): number {
+    return this.offsets[2 * i + 1] - this.offsets[2 * i]
+  }
+
+  /** A view of arguments that are somebody's own. */
+  static of(args: readonly Buffer[]): ArgView {
+    const offsets = new Int32Array(2 * args.length)
+    let at = 0
+    args.forEach((arg, i) => {
+      offsets[2 * i] = at
+      at += arg.length
+      offsets[2 * i + 1] = at
+    })
+    return new ArgView().set(Buffer.concat(args), args.length, offsets)
+  }
+
   /** A copy of argument i, which may be kept. */
   bytes(i: number): Buffer {
     return Buffer.from(this.buf.subarray(this.offsets[2 * i], this.offsets[2 * i + 1]))
@@ -44,6 +61,11 @@ export class ArgView {
       if (upper !== keyword.charCodeAt(k)) return false
     }
     return true
+  }
+
+  /** Does argument i hold this byte? */
+  includes(i: number, byte: number): boolean {
+    return this.buf.subarray(this.offsets[2 * i], this.offsets[2 * i + 1]).includes(byte)
   }
 
   /**

@@ -1,11 +1,20 @@
+/** Something that a tenant can see to be different from a Redis of its own. */
+export interface Difference {
+  /** Commands, a container for all its subcommands, or a subject. */
+  readonly where: string
+  readonly what: string
+  /** The commands concerned, by their names in the table, where `where` is not a list of them; '': no one more than another. */
+  readonly commands?: string
+}
+
 /**
- * What a tenant can see to be different from a Redis of its own, apart from commands that are not open. Each
- * line is a decision; docs/commands.md prints them. What is not here and differs is a bug.
+ * All differences, apart from commands that are not open and those that are refused in MULTI (in-multi.ts). Each
+ * line is a decision; docs/commands.md prints them, and links them from their commands. What is not here and differs is a bug.
  */
-export const DIFFERENCES: readonly { readonly where: string; readonly what: string }[] = [
+export const DIFFERENCES: readonly Difference[] = [
   {
     where: 'MULTI',
-    what: 'HELLO and CLIENT REPLY inside MULTI are refused (`ERR Command not allowed inside a transaction`) and abort it: they would change what the bytes behind them mean in the middle of EXEC’s array.',
+    what: 'Some commands are refused inside MULTI (`ERR Command not allowed inside a transaction`) and abort it: see the list above.',
   },
   {
     where: 'MULTI',
@@ -13,6 +22,7 @@ export const DIFFERENCES: readonly { readonly where: string; readonly what: stri
   },
   {
     where: 'transactions',
+    commands: 'multi exec',
     what: 'When the upstream connection is lost, the client’s connection stays: members go on being answered +QUEUED, EXEC answers EXECABORT.',
   },
   {
@@ -25,6 +35,7 @@ export const DIFFERENCES: readonly { readonly where: string; readonly what: stri
   },
   {
     where: 'failures',
+    commands: '',
     what: 'OUTCOMEUNKNOWN, UPSTREAMTIMEOUT and UPSTREAMDOWN (docs/errors.md) take the place of a closed connection.',
   },
   {
@@ -34,6 +45,7 @@ export const DIFFERENCES: readonly { readonly where: string; readonly what: stri
   { where: 'WAIT, WAITAOF', what: 'A PING goes in front of it, on the connection that waits.' },
   {
     where: 'blocking commands',
+    commands: 'blmove blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin xread xreadgroup',
     what: 'Over `pins.max` or `pins.perTenant` blocked clients, one more gets `ERR max number of clients reached` at once.',
   },
   {
@@ -42,23 +54,72 @@ export const DIFFERENCES: readonly { readonly where: string; readonly what: stri
   },
   {
     where: 'CLIENT',
-    what: 'CLIENT LIST, INFO and ID know the tenant’s connections to this process only; buffer sizes, `multi` and `sub` are constants. NO-EVICT and NO-TOUCH are accepted and have no effect upstream. HELP lists what is open.',
+    what: 'CLIENT LIST, INFO, ID, KILL, PAUSE and UNBLOCK know the tenant’s connections to this process only; sizes that only Redis’ allocator knows are 0. NO-EVICT and NO-TOUCH are accepted and have no effect upstream. HELP lists what is open.',
+  },
+  {
+    where: 'CLIENT KILL',
+    what: 'Knows MAXAGE (of Redis 7.4) whatever the upstream’s version. Requests of the killed client that were sent already may still be executed.',
+  },
+  {
+    where: 'CLIENT PAUSE',
+    what: 'Holds back what goes upstream; what Keyward answers itself (PING, CLIENT UNPAUSE, INFO …) is answered. With WRITE, EXEC waits also for a transaction that only reads. Keys expire and are evicted meanwhile. The longest pause is 24 days.',
+  },
+  {
+    where: 'CLIENT UNBLOCK',
+    what: 'Refused inside MULTI. A client whose blocking command has not been sent yet, because it waits for a connection or for an upstream that is away, counts as not blocked (`:0`).',
+  },
+  {
+    where: 'SLOWLOG',
+    what: 'Kept for each tenant and process, from being sent to the reply: time in the network and behind other requests counts, and what Keyward answers itself is not in it. EXEC is logged as a whole, its members are not. At most 200 a second are logged, 2,000 of all tenants. Set by `slowlog` in the configuration, not by CONFIG SET.',
+  },
+  {
+    where: 'MONITOR',
+    what: 'Shows the tenant’s requests to this process, when Keyward takes them up: before they are executed, and with a resolution of a millisecond. A transaction that WATCH will abort is shown. What scripts do is not. Over 64 KiB of an argument, and over 1 MiB of a line, are only counted. AUTH with too many arguments is redacted, too. A login that fails belongs to no tenant yet, and is not shown.',
+  },
+  {
+    where: 'LATENCY',
+    what: 'Answers as a server whose latency monitor is off, DOCTOR in other words. HISTOGRAM is open to a tenant without a prefix only; to that tenant all but RESET show what the upstream recorded.',
   },
   {
     where: 'INFO',
-    what: 'The tenant’s own view: memory, CPU, hits and evictions are 0 for a tenant with a prefix, since they would tell what others do; # Keyspace is empty in this version.',
+    what: 'The tenant’s own view: memory, CPU, hits and evictions are 0 for a tenant with a prefix, since they would tell what others do. # Keyspace is by the last count, `keyward_keyspace_age_seconds` old (-1: there was none yet); INFO never waits for a count, and causes one at most once a minute. `expires` and `avg_ttl` in it are 0.',
   },
   {
     where: 'CONFIG GET',
     what: 'Knows a fixed list of harmless parameters. CONFIG SET and the rest are not open.',
   },
-  { where: 'COPY, SORT', what: 'COPY with DB, and SORT and SORT_RO with BY or GET, are refused in this version.' },
+  {
+    where: 'MOVE',
+    what: 'Is RENAMENX from one prefix to another: in one step, with its time to live, but its keyspace notifications are `rename_from` and `rename_to`.',
+  },
+  {
+    where: 'SCAN',
+    what: 'A page may hold fewer keys than COUNT says, or none, as in Redis, but more often: what the upstream looks at may be other tenants’ keys. No call looks at more than 1000 keys, whatever COUNT says.',
+  },
+  {
+    where: 'KEYS',
+    what: 'Is made of many SCANs, so it is no snapshot: a key that comes or goes meanwhile may be in it or not. Over `buffers.output` it is an error.',
+  },
+  {
+    where: 'DBSIZE',
+    what: 'Is a walk over the upstream, which those who ask at the same time share; no snapshot, and without keys that have expired but are not deleted yet.',
+  },
+  {
+    where: 'RANDOMKEY',
+    what: 'Among many keys of others, a key behind a long gap of theirs is drawn more often.',
+  },
+  {
+    where: 'FLUSHDB, FLUSHALL',
+    what: 'SYNC and ASYNC both answer when all keys are deleted, by SCAN and UNLINK; other requests for these databases wait meanwhile, up to `hold`. Of what is written through another Keyward meanwhile, each key may be deleted or not. Each key sends a `del` notification.',
+  },
   {
     where: 'limits',
+    commands: '',
     what: 'A client may leave `buffers.output` bytes of replies unread (Redis: no limit by default), and all clients together may hold `memory` bytes: a value over that needs a larger `memory`. Client names are limited to 1 KiB.',
   },
   {
     where: 'protocol',
+    commands: '',
     what: 'A line that is not complete after 64 KiB is an error however the bytes were cut; Redis lets up to 16 KiB more pass, depending on how its reads fall.',
   },
 ]

@@ -48,6 +48,8 @@ export type Way = 'lane' | 'bulk' | 'blocked' | 'transaction' | 'apart'
 
 /** What a request that goes `apart` asks for. Ends by Requester.finish or failApart, once, at once or later. */
 export interface Errand {
+  /** What the client sent, for SLOWLOG; without them it is not logged. */
+  readonly request?: readonly Buffer[]
   begin(): void
   /** Its client is gone: nobody waits for the end. */
   cancel(): void

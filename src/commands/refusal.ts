@@ -24,15 +24,18 @@ export function unknownSubcommand(args: ArgView, container: CommandSpec): string
   return `ERR unknown subcommand '${cString(args, 1, ECHO_BYTES)}'. Try ${container.name.toUpperCase()} HELP.`
 }
 
-/** Of EXEC it is another error, with which Redis also discards the transaction. */
+/** An EXEC that is refused is another error, with which Redis also discards the transaction. */
+function codeFor(spec: CommandSpec): string {
+  return spec.name === 'exec' ? 'EXECABORT Transaction discarded because of:' : 'ERR'
+}
+
 export function wrongArity(spec: CommandSpec): string {
-  const code = spec.name === 'exec' ? 'EXECABORT Transaction discarded because of:' : 'ERR'
-  return `${code} wrong number of arguments for '${spec.name}' command`
+  return `${codeFor(spec)} wrong number of arguments for '${spec.name}' command`
 }
 
 /** A RESP2 client that is subscribed may do little else. */
 export function notWhileSubscribed(spec: CommandSpec): string {
-  return `ERR Can't execute '${spec.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`
+  return `${codeFor(spec)} Can't execute '${spec.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`
 }
 
 /** Redis prints arguments with C's %.*s, which ends at a NUL. */

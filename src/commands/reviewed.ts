@@ -20,10 +20,11 @@ export interface ReviewedGroup {
 export const SESSION: ReviewedGroup = group(
   'The session',
   'Answered here from what this client said, or from facts that hold for each tenant alone.',
-  `auth client|getname client|help client|id client|info client|list client|no-evict client|no-touch client|reply
-   client|setinfo client|setname command command|count command|docs command|getkeys command|getkeysandflags
-   command|help command|info command|list config|get config|help echo hello info lastsave ping quit reset role select
-   time`,
+  `asking auth client|getname client|help client|id client|info client|kill client|list client|no-evict client|no-touch
+   client|pause client|reply client|setinfo client|setname client|unpause command command|count command|docs
+   command|getkeys command|getkeysandflags command|help command|info command|list config|get config|help config|set echo hello
+   info lastsave latency|doctor latency|graph latency|help latency|history latency|latest latency|reset monitor ping
+   quit readonly readwrite reset role select slowlog|get slowlog|help slowlog|len slowlog|reset time`,
 )
 
 /** Open for every tenant. */
@@ -83,9 +84,9 @@ export const REVIEWED: readonly ReviewedGroup[] = [
   ),
   group(
     'Keys of any type',
-    'Keys at fixed positions, that of STORE found by a quirk. A payload of DUMP holds no key.',
+    'Keys at fixed positions, or found by a quirk (STORE, the patterns of BY and GET). The database of MOVE and COPY becomes a prefix. A payload of DUMP holds no key.',
     `copy del dump exists expire expireat expiretime memory|help memory|usage object|encoding object|freq object|help
-     object|idletime object|refcount persist pexpire pexpireat pexpiretime pttl rename renamenx restore sort sort_ro
+     object|idletime object|refcount move persist pexpire pexpireat pexpiretime pttl rename renamenx restore sort sort_ro
      touch ttl type unlink`,
   ),
   group(
@@ -94,9 +95,20 @@ export const REVIEWED: readonly ReviewedGroup[] = [
     'dbsize flushall flushdb keys randomkey scan',
   ),
   group(
+    'Clients that block',
+    'The client is one of the tenant’s own; the upstream is told the id of the connection on which its command waits.',
+    'client|unblock',
+  ),
+  group(
     'Transactions',
     'On a connection of their own, which is clean again before anybody else gets it.',
     'discard exec multi unwatch watch',
+  ),
+  group(
+    'Publish and subscribe',
+    'Channels and patterns get the prefix, and lose it in messages and lists (client/pubsub/). Counts are of this tenant.',
+    `psubscribe publish pubsub|channels pubsub|help pubsub|numpat pubsub|numsub pubsub|shardchannels pubsub|shardnumsub
+     punsubscribe spublish ssubscribe subscribe sunsubscribe unsubscribe`,
   ),
   group('Replication', 'A number of replicas, behind a command of our own on the same connection.', 'wait waitaof'),
   SESSION,
@@ -114,31 +126,19 @@ export const PASSTHROUGH: readonly ReviewedGroup[] = [
      function|list function|load function|restore function|stats script|exists script|flush script|help script|load`,
   ),
   group(
-    'Publishing',
-    'Without subscribing, which changes the state of a connection.',
-    `publish spublish pubsub|channels pubsub|help pubsub|numpat pubsub|numsub pubsub|shardchannels
-     pubsub|shardnumsub`,
-  ),
-  group(
     'Looking at the server',
     'Nobody else is on it.',
-    `latency|doctor latency|graph latency|help latency|histogram latency|history latency|latest lolwut memory|doctor
-     memory|malloc-stats memory|stats slowlog|get slowlog|help slowlog|len`,
+    'latency|histogram lolwut memory|doctor memory|malloc-stats memory|stats',
   ),
 ]
 
 /** Commands that are open, but not with all arguments: what their quirks refuse to prefixed tenants. */
-export const EXCEPTIONS: ReadonlyMap<string, string> = new Map([
-  ['copy', 'not with DB'],
-  ['sort', 'not with BY or GET'],
-  ['sort_ro', 'not with BY or GET'],
-])
+export const EXCEPTIONS: ReadonlyMap<string, string> = new Map([['config|set', 'only notify-keyspace-events']])
 
 /** Why the others are refused, by command; a container's reason is that of its subcommands, too. */
 export const REASONS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     acl: 'users and rules of the server belong to its operator',
-    asking: 'the upstream is not a cluster to its tenants',
     bgrewriteaof: 'persistence is the business of the operator',
     bgsave: 'persistence is the business of the operator',
     client: 'it looks at or changes upstream connections, which clients share',
@@ -158,8 +158,7 @@ export const REASONS: ReadonlyMap<string, string> = new Map(
     fcall_ro: 'a function computes keys that nobody can prefix',
     function: 'libraries of functions are one namespace for the whole server',
     'function|kill': 'it stops the function of any tenant',
-    latency: 'it shows the whole server',
-    'latency|reset': 'what the server records belongs to its operator',
+    'latency|histogram': 'the server counts it over all tenants',
     lolwut: 'it is of no use to a tenant',
     'memory|doctor': 'it shows the memory of the whole server',
     'memory|malloc-stats': 'it shows the memory of the whole server',
@@ -167,17 +166,9 @@ export const REASONS: ReadonlyMap<string, string> = new Map(
     'memory|stats': 'it shows the memory of the whole server',
     migrate: 'it sends keys to a server of its own choice',
     module: 'it loads code into the server',
-    monitor: 'it shows the requests of all tenants',
-    move: 'it leaves the database in which the tenant lives',
     pfdebug: 'it is an internal command for the tests of the server',
     pfselftest: 'it is an internal command for the tests of the server',
-    psubscribe: 'channels are not separated by tenant yet',
     psync: 'it copies the data of all tenants',
-    publish: 'channels are not separated by tenant yet',
-    pubsub: 'channels are not separated by tenant yet',
-    punsubscribe: 'channels are not separated by tenant yet',
-    readonly: 'the upstream is not a cluster to its tenants',
-    readwrite: 'the upstream is not a cluster to its tenants',
     replconf: 'replication is the business of the operator',
     replicaof: 'replication is the business of the operator',
     'restore-asking': 'it is an internal command for moving cluster slots',
@@ -187,15 +178,9 @@ export const REASONS: ReadonlyMap<string, string> = new Map(
     'script|kill': 'it stops the script of any tenant',
     shutdown: 'it stops the server',
     slaveof: 'replication is the business of the operator',
-    slowlog: 'it shows the requests of all tenants',
-    'slowlog|reset': 'what the server records belongs to its operator',
-    spublish: 'channels are not separated by tenant yet',
-    ssubscribe: 'channels are not separated by tenant yet',
-    subscribe: 'channels are not separated by tenant yet',
-    sunsubscribe: 'channels are not separated by tenant yet',
-    swapdb: 'it moves the keys of all tenants',
+    swapdb:
+      'it swaps databases of the whole server; to swap two of a tenant, its keys would have to be renamed one by one',
     sync: 'it copies the data of all tenants',
-    unsubscribe: 'channels are not separated by tenant yet',
   }),
 )
 

@@ -1,9 +1,10 @@
 import type { ReplyWriter } from '../resp/reply-writer.ts'
 import type { Reply } from '../resp/types.ts'
-import type { Session } from '../session/session.ts'
+import type { Session, TopicCounts } from '../session/session.ts'
 import type { Tenant } from '../session/tenant.ts'
 import type { ArgView } from './arg-view.ts'
 import type { UpstreamFacts } from './upstream-facts.ts'
+import type { ClientView, SlowLogView } from './views.ts'
 
 /** Command flags as bits, from the flags of the server's COMMAND reply. */
 export const FLAG = {
@@ -101,6 +102,10 @@ export interface Quirk {
   forward?(call: LocalCall): readonly Buffer[] | undefined
   /** What the client gets in place of this error reply (without `-` and CRLF), as a whole frame; undefined: the error. */
   instead?(error: string): Buffer | undefined
+  /** This argument is a channel: the tenant's prefix goes in front of it, whatever the database. */
+  readonly channel?: 1
+  /** The reply counts or names subscribers: client/pubsub/counts.ts makes it what the tenant must see. */
+  readonly corrected?: true
   /** Calls `strip` on every element of the reply that is a raw key. Leaves nulls and errors alone. */
   reply?(reply: Reply, strip: (key: Reply) => void): void
   /** Where in the text of an error reply (without the `-`) a raw key stands, which then begins with `prefix`; -1: nowhere. */
@@ -123,6 +128,13 @@ export interface LocalCall {
   close(): void
 }
 
+/** How many keys a database had, and how many seconds ago that was. */
+export interface KeyCount {
+  readonly db: number
+  readonly keys: number
+  readonly age: number
+}
+
 /** What local answers (INFO, CLIENT LIST, COMMAND …) may ask about the process; proxy.ts fills it. */
 export interface ServerView {
   /** Keyward's version. */
@@ -133,8 +145,23 @@ export interface ServerView {
   now(): number
   /** What is known of the tenant's upstream server. */
   upstream(tenant: Tenant): UpstreamFacts
-  /** The sessions of this tenant in this process. */
-  sessions(tenant: Tenant): Iterable<Session>
+  /** The clients of this tenant in this process. */
+  clientsOf(tenant: Tenant): Iterable<ClientView>
+  slowlog(tenant: Tenant): SlowLogView
+  /** How many names the clients of this tenant in this process are subscribed to. */
+  topics(tenant: Tenant): TopicCounts
+  /** `notify-keyspace-events`, as this tenant sees it. */
+  events(tenant: Tenant): string
+  /** False: it is not a valid value. */
+  setEvents(tenant: Tenant, events: string): boolean
+  /** Holds back the requests of this tenant's clients that go upstream, for so many milliseconds. */
+  pause(tenant: Tenant, time: number, writesOnly: boolean): void
+  unpause(tenant: Tenant): void
+  /**
+   * The databases of this tenant with how many keys they had when they were counted last, so many seconds ago; nothing
+   * before the first count. Asking has them counted again in the background, at most once a minute.
+   */
+  keyCounts(tenant: Tenant): Iterable<KeyCount>
   /** Requests of this tenant since the start. */
   requests(tenant: Tenant): number
   /** Every command that this tenant may run, containers with their open subcommands. */

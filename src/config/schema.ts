@@ -235,6 +235,22 @@ const tenant = z
       })
       .prefault({})
       .meta({ description: 'Memory that one client of this tenant may take.' }),
+    slowlog: z
+      .strictObject({
+        slowerThan: defaulted(
+          duration,
+          '10ms',
+          'SLOWLOG keeps requests whose reply came so long after they were sent to the server.',
+        ),
+        entries: defaulted(count(0, 10_000), 128, 'How many of them, the newest; each is at most some 6 KiB. 0: none.'),
+      })
+      .prefault({})
+      .meta({ description: "The tenant's SLOWLOG, kept in this process." }),
+    subscriptions: defaulted(
+      count(1, 100_000_000),
+      100_000,
+      'Most subscriptions of this tenant in this process: every client counts each of its channels and patterns.',
+    ),
     limits: later('Rate limits.'),
     ttl: later('Expiry policies.'),
     cache: later('Near cache.'),

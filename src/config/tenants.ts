@@ -15,7 +15,7 @@ export function resolveTenant(
 ): Tenant {
   const path: Path = ['tenants', name]
   const { report } = context
-  const { upstream = '', databases, maxClients, buffers } = shape
+  const { upstream = '', databases, maxClients, buffers, subscriptions, slowlog } = shape
   if (shape.upstream !== undefined) checkName([...path, 'upstream'], upstream, names.upstreams, 'upstream', report)
   const prefix = shape.prefix ?? `${name}:`
   if (prefix === '' && databases !== undefined) {
@@ -24,7 +24,19 @@ export function resolveTenant(
   }
   const { request, output, pubsub } = buffers
   const users = resolveUsers(shape, [...path, 'users'], context)
-  return { name, upstream, prefix, databases, maxClients, buffers: { request, output, pubsub }, users, index }
+  const { slowerThan, entries } = slowlog
+  return {
+    name,
+    upstream,
+    prefix,
+    databases,
+    maxClients,
+    buffers: { request, output, pubsub },
+    subscriptions,
+    slowlog: { slowerThan, entries },
+    users,
+    index,
+  }
 }
 
 function resolveUsers(shape: TenantShape, path: Path, context: ResolveContext): ReadonlyMap<string, User> {

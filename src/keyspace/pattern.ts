@@ -1,12 +1,11 @@
-/** `* ? [ \` mean something in Redis' patterns, wherever they stand; `]`, `^` and `-` only behind a `[`. */
-const SPECIAL = /[*?[\\]/g
+import { escapeGlob } from '../lib/glob.ts'
 
 /**
  * A pattern of a tenant (KEYS, SCAN MATCH, PSUBSCRIBE …) as one on raw names: the prefix, taken literally, in front.
  * https://redis.io/docs/latest/commands/keys/
  */
 export function rawPattern(prefix: Buffer, pattern: Buffer): Buffer {
-  const literal = prefix.toString('latin1').replace(SPECIAL, '\\$&')
+  const literal = escapeGlob(prefix.toString('latin1'))
   return Buffer.concat([Buffer.from(literal, 'latin1'), pattern])
 }
 

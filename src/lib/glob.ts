@@ -83,3 +83,8 @@ function signed(byte: number): number {
 function fold(byte: number, ignoreCase: boolean): number {
   return ignoreCase && byte >= 65 && byte <= 90 ? byte + 32 : byte
 }
+
+/** A pattern that matches this text only. `]`, `^` and `-` mean something only behind a `[`. */
+export function escapeGlob(text: string): string {
+  return text.replace(/[*?[\\]/g, '\\$&')
+}

@@ -86,6 +86,11 @@ export class Wire {
     this.socket.destroySoon()
   }
 
+  /** Closes now. What the kernel has taken is still delivered, what is queued here is not. */
+  close(): void {
+    this.socket.destroy()
+  }
+
   /** Closes now, with a reset, so that nothing queued in our kernel is delivered any more. */
   reset(): void {
     if (this.socket.destroyed) return

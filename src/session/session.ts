@@ -1,4 +1,4 @@
-import { keyPrefix, type Tenant } from './tenant.ts'
+import { channelPrefix, keyPrefix, type Tenant } from './tenant.ts'
 
 /** What AUTH and HELLO need to log somebody in; policies/auth.ts implements it. */
 export interface Authenticator {
@@ -22,6 +22,13 @@ export interface Login {
 /** What CLIENT REPLY said: `skip` = drop the reply of the next request; `skipping` = of the present one. */
 export type ReplyMode = 'on' | 'off' | 'skip'
 
+/** What a client is subscribed to. */
+export interface TopicCounts {
+  readonly channels: number
+  readonly patterns: number
+  readonly shards: number
+}
+
 /**
  * Who is talking: all that a client sees as the state of its connection. Nothing of it lives upstream,
  * so a request may go out on any upstream connection.
@@ -39,12 +46,17 @@ export class Session {
   db = 0
   /** In front of every key of the current database, '' before login. */
   prefix: Buffer = NO_PREFIX
+  /** In front of every channel: databases share channels. */
+  channelPrefix: Buffer = NO_PREFIX
   name = ''
   libName = ''
   libVersion = ''
   replyMode: ReplyMode = 'on'
-  /** Channels, patterns and shard channels that it is subscribed to. */
+  /** Channels, patterns and shard channels that it is subscribed to, and requests about them that are under way. */
   subscribed = 0
+  topics: TopicCounts = NO_TOPICS
+  /** Gets a line for every request of its tenant (MONITOR). */
+  monitoring = false
   noEvict = false
   noTouch = false
   /** Lower-case name of the last command, for CLIENT LIST. */
@@ -73,6 +85,7 @@ export class Session {
     this.tenant = to.tenant
     this.user = to.user
     this.prefix = keyPrefix(to.tenant, this.db)
+    this.channelPrefix = channelPrefix(to.tenant)
   }
 
   select(db: number): void {
@@ -85,6 +98,7 @@ export class Session {
     this.protocol = 2
     this.name = ''
     this.replyMode = 'on'
+    this.monitoring = false
     this.noEvict = false
     this.noTouch = false
     this.enterAnonymously()
@@ -95,8 +109,10 @@ export class Session {
     this.user = 'default'
     this.db = 0
     this.prefix = NO_PREFIX
+    this.channelPrefix = NO_PREFIX
     if (this.authenticator.anonymous !== undefined) this.login(this.authenticator.anonymous)
   }
 }
 
 const NO_PREFIX = Buffer.alloc(0)
+const NO_TOPICS: TopicCounts = { channels: 0, patterns: 0, shards: 0 }

@@ -8,6 +8,9 @@ export interface Tenant {
   readonly databases: number | undefined
   readonly maxClients: number | undefined
   readonly buffers: TenantBuffers
+  /** Most of clients times names of topics, in this process. */
+  readonly subscriptions: number
+  readonly slowlog: TenantSlowLog
   readonly users: ReadonlyMap<string, User>
   /** Small dense number, for arrays of counters. */
   readonly index: number
@@ -21,6 +24,14 @@ export interface TenantBuffers {
   readonly pubsub: number
 }
 
+/** Which requests SLOWLOG keeps. */
+export interface TenantSlowLog {
+  /** Milliseconds from being sent upstream to the reply. */
+  readonly slowerThan: number
+  /** How many; 0: none. */
+  readonly entries: number
+}
+
 export interface User {
   readonly name: string
   /** SHA-256 of the password; undefined: may enter only where the listener says `login: optional`. */
@@ -30,6 +41,11 @@ export interface User {
 /** The bytes in front of every raw key of a database of a tenant. */
 export function keyPrefix(tenant: Tenant, db: number): Buffer {
   return Buffer.from(tenant.databases === undefined ? tenant.prefix : `${tenant.prefix}${db}:`, 'latin1')
+}
+
+/** The bytes in front of every channel of a tenant, whatever the database. */
+export function channelPrefix(tenant: Tenant): Buffer {
+  return Buffer.from(tenant.prefix, 'latin1')
 }
 
 /** How many databases SELECT may choose from. */

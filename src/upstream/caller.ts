@@ -18,7 +18,8 @@ export class CallFailed extends Error {
 
 /** What became of a call. */
 interface Ending {
-  answered(reply: Reply): void
+  /** False: it cannot be a reply to the call. */
+  answered(reply: Reply): boolean
   failed(error: CallFailed): void
 }
 
@@ -44,8 +45,12 @@ export class Caller implements ExchangeClient {
     return this.nodeOf()
   }
 
-  /** The reply, which may be an error of the server's. Rejects with CallFailed. `args`: as they go upstream. */
-  call(spec: CommandSpec, args: readonly (Buffer | string)[]): Promise<Reply> {
+  /**
+   * What `read` makes of the reply, which may be an error of the server's. `read` throws when it cannot be a reply to this
+   * call: then nothing else of its connection is to be believed, as for any client's request. Rejects with that, or
+   * with CallFailed. `args`: as they go upstream.
+   */
+  call<T>(spec: CommandSpec, args: readonly (Buffer | string)[], read: (reply: Reply) => T): Promise<T> {
     const { node } = this
     if (this.gone || node.ended) return Promise.reject(new CallFailed('UPSTREAMDOWN'))
     return new Promise((resolve, reject) => {
@@ -53,7 +58,18 @@ export class Caller implements ExchangeClient {
       x.setBytes(encodeRequest(args))
       x.plain = false
       x.patience = node.options.timeouts.request
-      x.note = { answered: resolve, failed: reject } satisfies Ending
+      x.note = {
+        answered(reply) {
+          try {
+            resolve(read(reply))
+            return true
+          } catch (error) {
+            reject(error)
+            return false
+          }
+        },
+        failed: reject,
+      } satisfies Ending
       const follows = this.pending > 0 && this.via?.fits(2, false) === true ? this.via : node.lanesOf(2, false)
       this.pending++
       follows.schedule(x)
@@ -67,8 +83,7 @@ export class Caller implements ExchangeClient {
 
   deliver(x: Exchange, _type: number, buf: Buffer, start: number, end: number): boolean {
     const own = Buffer.from(buf.subarray(start, end))
-    ;(x.note as Ending).answered(decodeReply(own, 0, own.length))
-    return true
+    return (x.note as Ending).answered(decodeReply(own, 0, own.length))
   }
 
   fail(x: Exchange, code: ErrorCode): void {

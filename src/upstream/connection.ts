@@ -60,6 +60,8 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   readonly slab = new Slab()
   /** CLIENT ID at the server, 0 until known; set by the handshake. */
   id = 0
+  /** run_id of the server at the other end; '' where INFO is closed to us. */
+  runId = ''
   dirty = false
   /** Clock time. */
   lastBytesAt: number
@@ -199,9 +201,9 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
     if (this.kind !== 'pin') return this.host.putBack(this, x, error)
     const { now } = this.host.clock
     if (x.heldAt === 0) x.heldAt = now
-    if (!x.blocks || (now - x.heldAt > this.host.holdTime && !error.startsWith('-UNBLOCKED'))) return false
-    // -UNBLOCKED: the server became a replica while x waited, and nothing was taken.
-    return (error.startsWith('-UNBLOCKED') || this.host.doubts(error)) && x.client.reissue(x)
+    const demoted = error.startsWith(DEMOTED)
+    if (!x.blocks || (now - x.heldAt > this.host.holdTime && !demoted)) return false
+    return (demoted || this.host.doubts(error)) && x.client.reissue(x)
   }
 
   /** The reply to x, which is sent, has begun. */
@@ -216,5 +218,11 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
     this.host.closed(this, this.queue.clear(), why)
   }
 }
+
+/**
+ * The server became a replica while a command waited, and nothing was taken (blocked.c). Another text behind the same
+ * code is CLIENT UNBLOCK's, which is for the client.
+ */
+const DEMOTED = '-UNBLOCKED force unblock'
 
 const HANDSHAKE_BYTES = 1024 * 1024

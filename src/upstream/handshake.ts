@@ -13,6 +13,8 @@ export interface HandshakeNode {
   noResp3(): void
   /** The server cuts clients that leave replies unread, and lanes carry the replies of many (s34). */
   outputLimited(setting: string): void
+  /** `notify-keyspace-events` of the server; undefined: nobody may know. */
+  notifies(events: string | undefined): void
   /** The upstream's user may not do this; said once in the log. */
   missing(power: Power, error: string): void
   /** No data of these ids will be executed any more. */
@@ -24,11 +26,12 @@ export const POWERS = {
   'client id': 'after a lost connection, an old write may still be executed behind a newer one',
   'client kill': 'after a lost connection, an old write may still be executed behind a newer one',
   'client no-evict': 'maxmemory-clients of the upstream may close lanes',
+  'client unblock': 'CLIENT UNBLOCK of tenants unblocks nobody',
   info: 'its version, its role and LOADING are not seen in advance',
 } as const
 export type Power = keyof typeof POWERS
 
-type Step = 'hello' | 'auth' | 'name' | 'id' | 'no-evict' | 'limits' | 'info' | 'kill'
+type Step = 'hello' | 'auth' | 'name' | 'id' | 'no-evict' | 'limits' | 'events' | 'info' | 'kill'
 
 /**
  * Makes a fresh socket usable: protocol and login, CLIENT ID (to be able to kill it later), INFO (is it loading, is
@@ -40,6 +43,8 @@ export class LoginHandshake implements Handshake {
   private readonly kind: ConnectionKind
   private readonly protocol: 2 | 3
   private readonly setId: (id: number) => void
+  /** run_id of the server, once it is known. */
+  runId = ''
   private steps: Step[] = []
   private killing: number[] = []
 
@@ -67,6 +72,7 @@ export class LoginHandshake implements Handshake {
     if (this.kind !== 'pin') {
       say('no-evict', 'CLIENT', 'NO-EVICT', 'ON')
       say('limits', 'CONFIG', 'GET', 'client-output-buffer-limit')
+      say('events', 'CONFIG', 'GET', 'notify-keyspace-events')
     }
     say('info', 'INFO')
     return Buffer.concat(out)
@@ -106,6 +112,9 @@ export class LoginHandshake implements Handshake {
           this.node.outputLimited(normal[0])
         break
       }
+      case 'events':
+        this.node.notifies(error === undefined ? eventsSetting(frame) : undefined)
+        break
       case 'info':
         return this.afterInfo(error, frame)
       case 'kill':
@@ -124,6 +133,7 @@ export class LoginHandshake implements Handshake {
     } else {
       const info = parseInfo(frame)
       if (info.get('loading') === '1') throw new Error('LOADING')
+      this.runId = info.get('run_id') ?? ''
       const lost = [...this.node.lostIds]
       // Another run_id: a new process, with other ids and nothing of the old sockets in it.
       if (lost.length > 0 && info.get('run_id') === this.node.runId) this.killing = lost
@@ -134,6 +144,11 @@ export class LoginHandshake implements Handshake {
     for (const _ of this.killing) this.steps.push('kill')
     return Buffer.concat(this.killing.map((id) => encodeRequest(['CLIENT', 'KILL', 'ID', String(id)])))
   }
+}
+
+/** The value in the reply to CONFIG GET notify-keyspace-events; undefined where the server does not know it. */
+export function eventsSetting(frame: Buffer): string | undefined {
+  return /notify-keyspace-events\r\n\$\d+\r\n([^\r]*)\r\n$/.exec(frame.toString('latin1'))?.[1]
 }
 
 /** The `name:value` lines of an INFO reply, whatever its RESP type. */

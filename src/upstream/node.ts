@@ -14,6 +14,7 @@ import type { UpstreamOptions } from './options.ts'
 import { Pace } from './pace.ts'
 import { type PinHost, Pins } from './pins.ts'
 import { type FactsLog, ServerFacts } from './server-facts.ts'
+import { Subscriber, type SubscriberHost } from './subscriber.ts'
 import { checkTimeOuts } from './time-outs.ts'
 
 /** What the rest of the process lends to a node. */
@@ -34,7 +35,7 @@ const REPLICA_BELIEVED = 5000
 const SAY_LOST = 10_000
 
 /** One Redis server: its lanes, its pins, what is known of it, and the clockwork that gives up on what takes too long. */
-export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, FenceHost {
+export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, FenceHost, SubscriberHost {
   readonly options: UpstreamOptions
   readonly turn: Turn
   readonly clock: Clock
@@ -43,6 +44,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   readonly bigKeys = new BigKeys()
   readonly pace: Pace
   readonly facts: ServerFacts
+  readonly subscriber: Subscriber
   /** Clock time since which no lane is ready; undefined while one is. */
   downSince: number | undefined
   everUp = false
@@ -73,6 +75,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     this.pins = options.pins
     this.facts = new ServerFacts(options.name, env.log)
     this.pinPool = new Pins(this)
+    this.subscriber = new Subscriber(this)
     this.pace = new Pace(options.scan.share)
     this.downSince = env.clock.now
   }
@@ -88,6 +91,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     this.stopped = true
     clearInterval(this.timer)
     for (const connection of [...this.opened.keys()]) connection.close('Keyward stops')
+    this.subscriber.stop()
   }
 
   /**
@@ -160,6 +164,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
       connection.id = id
     })
     const connection: Connection = new Connection(kind, protocol, dial(this.options), handshake, this, () => {
+      connection.runId = handshake.runId
       if (set === undefined) this.pinPool.ready(connection)
       else this.laneReady(set)
     })
@@ -258,6 +263,18 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   }
 
   // What connections report.
+
+  get log(): FactsLog {
+    return this.env.log
+  }
+
+  notifies(events: string | undefined): void {
+    this.facts.events = events
+  }
+
+  noChannels(error: string): void {
+    this.facts.noChannels(error)
+  }
 
   fault(error: unknown): void {
     this.env.fault(error)
@@ -359,7 +376,9 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     for (const set of this.allSets()) set.expire(now)
     this.release()
     this.pinPool.expire(now)
-    if (this.downSince !== undefined && now - this.saidDownAt > 60_000) {
+    this.subscriber.tick(now)
+    // Not before an attempt has failed: at a start, the first connection may still be on its way.
+    if (this.downSince !== undefined && this.lastWhy !== '' && now - this.saidDownAt > 60_000) {
       this.saidDownAt = now
       this.env.log.warn({ upstream: this.options.name, why: this.lastWhy }, 'upstream is not usable; trying on')
     }
@@ -368,7 +387,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   private get unused(): boolean {
     const { places, pins } = this.view()
     const lent = pins.blocked + pins.transaction + pins.waiting
-    return places.sent + places.scheduled + places.abandoned + places.held + lent === 0
+    return places.sent + places.scheduled + places.abandoned + places.held + lent + this.subscriber.size === 0
   }
 
   private inspect(connection: Connection, now: number): void {
@@ -384,6 +403,6 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   }
 
   view(): NodeView {
-    return viewNode(this.opened.keys(), this.allSets(), this.pinPool, this.clock.now)
+    return viewNode(this.opened.keys(), this.allSets(), this.pinPool, this.subscriber, this.clock.now)
   }
 }

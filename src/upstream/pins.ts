@@ -117,10 +117,10 @@ export class Pins {
     if (this.idle.length > this.host.pins.warm && this.idle.includes(pin)) pin.close('nobody needs the pin any more')
   }
 
-  /** `pin` goes back; `clean`: its replies proved that it holds no state of the client. */
+  /** `pin` goes back; `clean`: its replies proved that it holds no state of the client. A retired one is closed. */
   release(pin: Connection, clean: boolean): void {
     if (!this.forget(pin)) return
-    if (clean && pin.ready && pin.queue.length === 0 && this.idle.length < this.host.pins.warm) {
+    if (clean && pin.ready && !pin.retired && pin.queue.length === 0 && this.idle.length < this.host.pins.warm) {
       this.idle.push(pin)
     } else {
       pin.close('the pin was given back')

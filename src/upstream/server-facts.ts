@@ -11,6 +11,8 @@ export class ServerFacts {
   /** Fields of the newest INFO; empty before the first connection. */
   info: ReadonlyMap<string, string> = new Map()
   resp3 = true
+  /** `notify-keyspace-events`; undefined: not known yet, or not to be known. */
+  events: string | undefined = undefined
   private readonly upstream: string
   private readonly log: FactsLog
   private readonly said = new Set<string>()
@@ -44,6 +46,23 @@ export class ServerFacts {
       'output limit',
       { setting },
       'the upstream limits the output of normal clients, and lanes are such clients: set client-output-buffer-limit normal 0 0 0',
+    )
+  }
+
+  /** `letters` of notify-keyspace-events, which the server does not have and some tenant wants. */
+  lacksEvents(letters: string): void {
+    this.sayOnce(
+      `events ${letters}`,
+      { events: this.events, lacking: letters },
+      `a tenant wants keyspace notifications that the upstream does not send: CONFIG SET notify-keyspace-events with ${letters} added to what it has, or set it in the file of the server`,
+    )
+  }
+
+  noChannels(error: string): void {
+    this.sayOnce(
+      'channels',
+      { error },
+      "the upstream's user may not subscribe to what its tenants want: allow it with ACL SETUSER … +@pubsub &*",
     )
   }
 

@@ -79,7 +79,7 @@ export class SubscriberConnection implements WireOwner {
       }
     } catch (error) {
       if (!(error instanceof BadReply)) this.host.fault(error)
-      this.close(error instanceof BadReply ? `bytes that are not RESP (${error.message})` : 'a bug in Keyward')
+      this.close(error instanceof BadReply ? `not what a server says: ${error.message}` : 'a bug in Keyward')
     }
   }
 

@@ -1,6 +1,7 @@
 import { encodeRequest } from '../resp/request-encoder.ts'
 import { ERROR } from '../resp/type-bytes.ts'
 import type { Handshake } from './connection.ts'
+import { eventsSetting } from './handshake.ts'
 import type { UpstreamOptions } from './options.ts'
 
 /** What the handshake of a subscriber learns. */
@@ -48,10 +49,7 @@ export class SubscriberLogin implements Handshake {
     if (failed && (step === 'auth' || /^-(NOAUTH|WRONGPASS|DENIED)/.test(text))) throw new Error(text.trimEnd())
     if (step === undefined) throw new Error('a reply that nobody asked for')
     if (step === 'info' && !failed) this.facts.runId = /run_id:([0-9a-f]+)/.exec(text)?.[1] ?? ''
-    if (step === 'events' && !failed) {
-      // An array of the name and the value, or empty where the server does not know it.
-      this.facts.events = /notify-keyspace-events\r\n\$\d+\r\n([^\r]*)\r\n$/.exec(text)?.[1]
-    }
+    if (step === 'events' && !failed) this.facts.events = eventsSetting(frame)
     return this.steps.length === 0 ? 'ready' : undefined
   }
 }

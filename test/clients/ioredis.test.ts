@@ -1,6 +1,7 @@
 import { Redis as Redis6 } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventually } from '../helpers/places.ts'
 import { skip } from './required.ts'
 import { openStage, type Stage } from './stage.ts'
 
@@ -8,7 +9,7 @@ import { openStage, type Stage } from './stage.ts'
 let stage: Stage
 
 beforeAll(async () => {
-  stage = await openStage()
+  stage = await openStage({ redis: ['notify-keyspace-events KEA'] })
 })
 
 afterAll(async () => {
@@ -106,6 +107,101 @@ describe.each(flavours)('%s', (_, open) => {
     expect((await waiter.bzpopmin('zq', 20))?.map(String)).toEqual(['zq', 'm', '1'])
     expect(await waiter.blpop('empty', 1)).toBeNull()
     await waiter.quit()
+  })
+
+  test('scanStream, keys, dbsize, randomkey, flushdb: one tenant only', async () => {
+    await stage.redis.cli('FLUSHALL')
+    const names = Array.from({ length: 50 }, (_, i) => `scan:${i}`).sort()
+    await Promise.all(
+      names.flatMap((name) => [acme.set(name, 'v'), beta.set(name, 'v'), beta.set(`beta ${name}`, 'v')]),
+    )
+    const found = new Set<string>()
+    for await (const page of acme.scanStream({ match: 'scan:*', count: 7 })) for (const key of page) found.add(key)
+    expect([...found].sort()).toEqual(names)
+    expect((await acme.keys('*')).sort()).toEqual(names)
+    expect([await acme.dbsize(), await beta.dbsize()]).toEqual([50, 100])
+    expect(names).toContain(await acme.randomkey())
+    expect(await acme.flushdb()).toBe('OK')
+    expect([await acme.keys('*'), await acme.dbsize(), await beta.dbsize()]).toEqual([[], 0, 100])
+  })
+
+  test('pub/sub: channels, patterns, shard channels, bytes, counts', async () => {
+    const sub = open(stage.keyward.port, 'acme')
+    // On a connection of its own: the library does not count shard channels apart.
+    const shard = open(stage.keyward.port, 'acme')
+    const got: unknown[] = []
+    sub.on('messageBuffer', (channel: Buffer, message: Buffer) => got.push([String(channel), message]))
+    sub.on('pmessageBuffer', (pattern: Buffer, channel: Buffer, message: Buffer) =>
+      got.push([String(pattern), String(channel), message]),
+    )
+    shard.on('smessageBuffer', (channel: Buffer, message: Buffer) => got.push([String(channel), message, 'shard']))
+    const take = async (count: number) => {
+      await eventually(() => got.length >= count)
+      return got.splice(0)
+    }
+    const bytes = Buffer.from([0, 255, 13, 10, 36, 195])
+
+    expect(await sub.subscribe('news', 'odd *?[\r\n]')).toBe(2)
+    expect(await sub.psubscribe('n[e]w?')).toBe(3)
+    expect(await shard.ssubscribe('news')).toBe(1)
+    expect(await beta.publish('news', 'of another tenant')).toBe(0)
+    expect(await acme.publish('news', bytes)).toBe(2)
+    expect(await acme.publish('odd *?[\r\n]', '')).toBe(1)
+    expect(await acme.publish('odd', 'nobody')).toBe(0)
+    expect(await take(3)).toEqual([
+      ['news', bytes],
+      ['n[e]w?', 'news', bytes],
+      ['odd *?[\r\n]', Buffer.alloc(0)],
+    ])
+    expect(await acme.spublish('news', bytes)).toBe(1)
+    expect(await take(1)).toEqual([['news', bytes, 'shard']])
+
+    expect(((await acme.pubsub('CHANNELS')) as string[]).sort()).toEqual(['news', 'odd *?[\r\n]'])
+    expect(await acme.pubsub('NUMSUB', 'news', 'none')).toEqual(['news', 1, 'none', 0])
+    expect(await acme.pubsub('NUMPAT')).toBe(1)
+    expect(await acme.pubsub('SHARDNUMSUB', 'news')).toEqual(['news', 1])
+    expect(await beta.pubsub('CHANNELS')).toEqual([])
+    expect(await beta.pubsub('NUMSUB', 'news')).toEqual(['news', 0])
+
+    expect(await sub.unsubscribe('news')).toBe(2)
+    expect(await acme.publish('news', 'to the pattern')).toBe(1)
+    expect(await take(1)).toEqual([['n[e]w?', 'news', Buffer.from('to the pattern')]])
+    expect(await sub.punsubscribe('n[e]w?')).toBe(1)
+    expect(await sub.unsubscribe('odd *?[\r\n]')).toBe(0)
+    expect(await shard.sunsubscribe('news')).toBe(0)
+    expect([await acme.publish('news', ''), await acme.spublish('news', '')]).toEqual([0, 0])
+    expect([await sub.get('ordinary again'), await shard.get('ordinary again')]).toEqual([null, null])
+    expect(got).toEqual([])
+    await Promise.all([sub.quit(), shard.quit()])
+  })
+
+  test('keyspace notifications tell of the own keys', async () => {
+    await stage.redis.cli('FLUSHALL')
+    const sub = open(stage.keyward.port, 'acme')
+    const got: string[] = []
+    sub.on('message', (channel, message) => got.push(`${channel} ${message}`))
+    sub.on('pmessage', (_, channel, message) => got.push(`${channel} ${message}`))
+    await sub.psubscribe('__keyspace@0__:*')
+    await sub.subscribe('__keyevent@0__:expired', '__keyevent@0__:set')
+    await acme.set('n', 'v')
+    await beta.set('n', 'v')
+    await acme.lpush('list', 'x')
+    await beta.del('n')
+    await acme.del('n')
+    await acme.set('short', 'v', 'PX', 1)
+    await eventually(() => got.includes('__keyevent@0__:expired short'))
+    expect(got).toEqual([
+      '__keyspace@0__:n set',
+      '__keyevent@0__:set n',
+      '__keyspace@0__:list lpush',
+      '__keyspace@0__:n del',
+      '__keyspace@0__:short set',
+      '__keyevent@0__:set short',
+      '__keyspace@0__:short expire',
+      '__keyspace@0__:short expired',
+      '__keyevent@0__:expired short',
+    ])
+    await sub.quit()
   })
 
   test('two tenants at once', async () => {

@@ -1,5 +1,6 @@
 import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventually } from '../helpers/places.ts'
 import { skip } from './required.ts'
 import { openStage, type Stage } from './stage.ts'
 
@@ -7,7 +8,7 @@ import { openStage, type Stage } from './stage.ts'
 let stage: Stage
 
 beforeAll(async () => {
-  stage = await openStage()
+  stage = await openStage({ redis: ['notify-keyspace-events KEA'] })
 })
 
 afterAll(async () => {
@@ -102,6 +103,94 @@ describe.each([
     expect({ ...(await waiter.bzPopMin('zq', 20)) }).toEqual({ key: 'zq', value: 'm', score: 1 })
     expect(await waiter.blPop('empty', 1)).toBeNull()
     await waiter.close()
+  })
+
+  test('pub/sub: channels, patterns, shard channels, bytes, counts', async () => {
+    const sub = await open('acme', RESP)
+    const got: unknown[] = []
+    const take = async (count: number) => {
+      await eventually(() => got.length >= count)
+      return got.splice(0)
+    }
+    const bytes = Buffer.from([0, 255, 13, 10, 36, 195])
+    const onNews = (message: Buffer, channel: Buffer) => void got.push([String(channel), message])
+    const onPattern = (message: Buffer, channel: Buffer) => void got.push(['n[e]w?', String(channel), message])
+    const onShard = (message: Buffer, channel: Buffer) => void got.push([String(channel), message, 'shard'])
+
+    await sub.subscribe(['news', 'odd *?[\r\n]'], onNews, true)
+    await sub.pSubscribe('n[e]w?', onPattern, true)
+    await sub.sSubscribe('news', onShard, true)
+    expect(await beta.publish('news', 'of another tenant')).toBe(0)
+    expect(await acme.publish('news', bytes)).toBe(2)
+    expect(await acme.publish('odd *?[\r\n]', '')).toBe(1)
+    expect(await acme.publish('odd', 'nobody')).toBe(0)
+    expect(await acme.sPublish('news', bytes)).toBe(1)
+    expect(await take(4)).toEqual([
+      ['news', bytes],
+      ['n[e]w?', 'news', bytes],
+      ['odd *?[\r\n]', Buffer.alloc(0)],
+      ['news', bytes, 'shard'],
+    ])
+
+    expect((await acme.pubSubChannels()).sort()).toEqual(['news', 'odd *?[\r\n]'])
+    expect({ ...(await acme.pubSubNumSub(['news', 'none'])) }).toEqual({ news: 1, none: 0 })
+    expect(await acme.pubSubNumPat()).toBe(1)
+    expect(await acme.pubSubShardChannels()).toEqual(['news'])
+    expect(await beta.pubSubChannels()).toEqual([])
+
+    // In RESP3 messages are pushes, and what the subscriber asks is answered between them.
+    if (RESP !== 2) {
+      const asked = Promise.all([
+        sub.set('asked', '1'),
+        sub.incr('asked'),
+        sub.publish('news', 'to myself'),
+        sub.get('asked'),
+      ])
+      expect(await asked).toEqual(['OK', 2, 2, '2'])
+      expect(await take(2)).toEqual([
+        ['news', Buffer.from('to myself')],
+        ['n[e]w?', 'news', Buffer.from('to myself')],
+      ])
+    }
+
+    await sub.unsubscribe('news')
+    expect(await acme.publish('news', 'to the pattern')).toBe(1)
+    expect(await take(1)).toEqual([['n[e]w?', 'news', Buffer.from('to the pattern')]])
+    await sub.unsubscribe()
+    await sub.pUnsubscribe()
+    await sub.sUnsubscribe()
+    expect([await acme.publish('news', ''), await acme.sPublish('news', '')]).toEqual([0, 0])
+    expect(await sub.get('ordinary again')).toBeNull()
+    expect(got).toEqual([])
+    await sub.close()
+  })
+
+  test('keyspace notifications tell of the own keys', async () => {
+    await stage.redis.cli('FLUSHALL')
+    const sub = await open('acme', RESP)
+    const got: string[] = []
+    const listen = (message: string, channel: string) => void got.push(`${channel} ${message}`)
+    await sub.pSubscribe('__keyspace@0__:*', listen)
+    await sub.subscribe(['__keyevent@0__:expired', '__keyevent@0__:set'], listen)
+    await acme.set('n', 'v')
+    await beta.set('n', 'v')
+    await acme.lPush('list', 'x')
+    await beta.del('n')
+    await acme.del('n')
+    await acme.set('short', 'v', { PX: 1 })
+    await eventually(() => got.includes('__keyevent@0__:expired short'))
+    expect(got).toEqual([
+      '__keyspace@0__:n set',
+      '__keyevent@0__:set n',
+      '__keyspace@0__:list lpush',
+      '__keyspace@0__:n del',
+      '__keyspace@0__:short set',
+      '__keyevent@0__:set short',
+      '__keyspace@0__:short expire',
+      '__keyspace@0__:short expired',
+      '__keyevent@0__:expired short',
+    ])
+    await sub.close()
   })
 
   test('two tenants at once', async () => {

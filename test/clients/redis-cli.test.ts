@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { theRedis } from '../helpers/redis.ts'
+import { redisCli } from './redis-cli.ts'
 import { skip } from './required.ts'
 import { openStage, type Stage } from './stage.ts'
 
 /** redis-cli: single commands, a script on standard input, and mass insertion with --pipe. */
 let stage: Stage
-const redis = await theRedis()
 
 beforeAll(async () => {
   stage = await openStage()
@@ -18,25 +16,7 @@ afterAll(async () => {
 
 skip('redis-cli', undefined)
 
-function cli(args: readonly string[], input?: string | Buffer): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const program = process.env.KEYWARD_REDIS_CLI ?? redis.cli
-    const child = spawn(program, ['-h', '127.0.0.1', '-p', String(stage.keyward.port), ...args], {
-      env: { ...process.env, ...redis.env },
-    })
-    let output = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-    })
-    child.once('error', reject)
-    child.once('close', () => resolve(output))
-    child.stdin.on('error', () => {})
-    child.stdin.end(input ?? '')
-  })
-}
+const cli = (args: readonly string[], input?: string) => redisCli(stage.keyward.port, args, input)
 
 describe.each([
   ['RESP2', ['-2']],
@@ -87,19 +67,7 @@ describe.each([
     ]
     const through = await script(lines)
     await stage.redis.cli('FLUSHALL')
-    const bare = await new Promise<string>((resolve) => {
-      const child = spawn(
-        process.env.KEYWARD_REDIS_CLI ?? redis.cli,
-        ['-h', '127.0.0.1', '-p', String(stage.redis.port), ...version],
-        { env: { ...process.env, ...redis.env } },
-      )
-      let output = ''
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        output += text
-      })
-      child.once('close', () => resolve(output))
-      child.stdin.end(`${lines.join('\n')}\n`)
-    })
+    const bare = await redisCli(stage.redis.port, version, `${lines.join('\n')}\n`)
     expect(bare).toContain('QUEUED')
     expect(through).toBe(bare)
   })

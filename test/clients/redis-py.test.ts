@@ -23,7 +23,7 @@ describe.skipIf(skip('redis-py', missing()))('redis-py', () => {
   let stage: Stage
 
   beforeAll(async () => {
-    stage = await openStage()
+    stage = await openStage({ redis: ['notify-keyspace-events KEA'] })
   })
 
   afterAll(async () => {

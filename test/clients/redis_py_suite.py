@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 
 import redis
 
@@ -82,6 +83,98 @@ for i in range(100):
 check(acme.get("k7"), "acme 7", "own value")
 check(beta.get("k7"), "beta 7", "own value")
 check(beta.exists("acme:k7", "s", "h"), 0, "the other's keys")
+
+# What speaks of all keys speaks of one tenant's.
+names = {f"scan:{i}" for i in range(50)}
+for name in names:
+    acme.set(name, "v")
+    beta.set(name, "v")
+    beta.set(f"beta {name}", "v")
+check(set(acme.scan_iter(match="scan:*", count=7)), names, "scan_iter")
+check(set(acme.keys("scan:*")), names, "keys")
+check(set(acme.scan_iter(match="beta*")), set(), "scan_iter of the other's keys")
+before = beta.dbsize()
+check(acme.flushdb(), True, "flushdb")
+check((acme.dbsize(), beta.dbsize()), (0, before), "dbsize after flushdb")
+
+# Pub/sub: channels, patterns, bytes, counts, PING between messages.
+PATIENCE = 30  # seconds
+BYTES = bytes([0, 255, 13, 10, 36, 195])
+raw = redis.Redis(host="127.0.0.1", port=port, password="acme", **options)
+
+
+def take(subscriber, count):
+    """The next messages of a subscriber; what it got until the patience was over, if they are fewer."""
+    messages, until = [], time.monotonic() + PATIENCE
+    while len(messages) < count and time.monotonic() < until:
+        message = subscriber.get_message(timeout=1)
+        if message is not None:
+            messages.append((message["type"], message["pattern"], message["channel"], message["data"]))
+    return messages
+
+
+subscriber = raw.pubsub()
+subscriber.subscribe("news", "odd *?[\r\n]")
+subscriber.psubscribe("n[e]w?")
+check(
+    take(subscriber, 3),
+    [("subscribe", None, b"news", 1), ("subscribe", None, b"odd *?[\r\n]", 2), ("psubscribe", None, b"n[e]w?", 3)],
+    "acknowledgements",
+)
+check(beta.publish("news", "of another tenant"), 0, "publish of another tenant")
+check(acme.publish("news", BYTES), 2, "publish")
+check(acme.publish("odd *?[\r\n]", ""), 1, "publish to an odd channel")
+check(
+    take(subscriber, 3),
+    [
+        ("message", None, b"news", BYTES),
+        ("pmessage", b"n[e]w?", b"news", BYTES),
+        ("message", None, b"odd *?[\r\n]", b""),
+    ],
+    "messages",
+)
+subscriber.ping("still there?")
+check(take(subscriber, 1), [("pong", None, None, b"still there?")], "ping")
+check(sorted(acme.pubsub_channels()), ["news", "odd *?[\r\n]"], "pubsub channels")
+check([tuple(row) for row in acme.pubsub_numsub("news", "none")], [("news", 1), ("none", 0)], "pubsub numsub")
+check(acme.pubsub_numpat(), 1, "pubsub numpat")
+check(beta.pubsub_channels(), [], "channels of the other")
+subscriber.unsubscribe("news")
+check(take(subscriber, 1), [("unsubscribe", None, b"news", 2)], "unsubscribe")
+check(acme.publish("news", "to the pattern"), 1, "publish after unsubscribe")
+check(take(subscriber, 1), [("pmessage", b"n[e]w?", b"news", b"to the pattern")], "the pattern's")
+subscriber.unsubscribe()
+subscriber.punsubscribe()
+check(len(take(subscriber, 2)), 2, "the last acknowledgements")
+check(acme.publish("news", "to nobody"), 0, "publish to nobody")
+subscriber.close()
+
+# Keyspace notifications: of the own keys, in the order in which Redis tells.
+NOTIFICATIONS = ["__keyspace@0__:*", "__keyevent@0__:expired", "__keyevent@0__:set"]
+events = acme.pubsub()
+events.psubscribe(NOTIFICATIONS[0])
+events.subscribe(*NOTIFICATIONS[1:])
+check([channel for _, _, channel, _ in take(events, 3)], NOTIFICATIONS, "acknowledgements of notifications")
+acme.set("n", "v")
+beta.set("n", "v")
+beta.delete("n")
+acme.delete("n")
+acme.set("short", "v", px=1)
+check(
+    [(channel, data) for _, _, channel, data in take(events, 8)],
+    [
+        ("__keyspace@0__:n", "set"),
+        ("__keyevent@0__:set", "n"),
+        ("__keyspace@0__:n", "del"),
+        ("__keyspace@0__:short", "set"),
+        ("__keyevent@0__:set", "short"),
+        ("__keyspace@0__:short", "expire"),
+        ("__keyspace@0__:short", "expired"),
+        ("__keyevent@0__:expired", "short"),
+    ],
+    "notifications",
+)
+events.close()
 
 try:
     connect("wrong").ping()

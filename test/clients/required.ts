@@ -2,7 +2,16 @@
  * Clients that have run in CI: there they may not be skipped any more. A client that comes new gets a line here with
  * the change that makes it run.
  */
-export const REQUIRED = ['ioredis 5', 'ioredis 6', 'node-redis 6', 'redis-cli', 'redis-py'] as const
+export const REQUIRED = [
+  'ioredis 5',
+  'ioredis 6',
+  'node-redis 6',
+  'redis-cli',
+  'redis-py',
+  'celery',
+  'socket.io',
+  'connect-redis',
+] as const
 
 export type ClientName = (typeof REQUIRED)[number]
 

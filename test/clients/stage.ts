@@ -13,11 +13,22 @@ export interface Stage {
   stop(): Promise<void>
 }
 
+export interface StageOptions {
+  /** Lines of redis.conf. */
+  readonly redis?: readonly string[]
+  /** So many databases for each tenant; raw keys then have the number behind the prefix. */
+  readonly databases?: number
+}
+
 const WARN = 40
 
-export async function openStage(): Promise<Stage> {
-  const redis = await startRedis()
-  const keyward = await startKeyward(configFor(redis))
+export async function openStage({ redis: lines, databases }: StageOptions = {}): Promise<Stage> {
+  const redis = await startRedis({ config: lines })
+  const config = configFor(redis)
+  if (databases !== undefined) {
+    for (const tenant of Object.values(config.tenants as object)) Object.assign(tenant, { databases })
+  }
+  const keyward = await startKeyward(config)
   const bare = await RawClient.connect({ port: redis.port })
   return {
     redis,

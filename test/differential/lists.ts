@@ -1,6 +1,5 @@
 import type { Args } from '../helpers/differential.ts'
 import type { Argument, CommandDoc } from './grammar.ts'
-import { KEYS } from './pool.ts'
 import { Random } from './random.ts'
 import {
   BAD_NUMBERS,
@@ -8,6 +7,7 @@ import {
   type Context,
   fittingKeys,
   keyOfOtherKind,
+  missingKey,
   valueFor,
   zrangeBounds,
 } from './values.ts'
@@ -106,8 +106,6 @@ class ListWriter {
 
   private argument(arg: Argument): void {
     const { random, command } = this.context
-    // The patterns of SORT read keys; they are refused, which the hand-written cases show.
-    if (command.startsWith('sort') && arg.type === 'pattern') return
     let times = arg.multiple ? 1 + random.below(3) : 1
     const perKey = arg.name === 'weight' || (command.startsWith('xread') && arg.name === 'id')
     if (perKey) times = this.keys
@@ -129,7 +127,10 @@ class ListWriter {
     else if (arg.type === 'pure-token') this.token(arg.token ?? '')
     else if (arg.type === 'key') {
       const fresh = /dest|newkey|dst/.test(arg.name) && random.chance(0.5)
-      this.slots.push({ text: random.pick(fresh ? KEYS.missing : fittingKeys(command, group, random)), kind: 'key' })
+      this.slots.push({
+        text: fresh ? missingKey(random) : random.pick(fittingKeys(command, group, random)),
+        kind: 'key',
+      })
     } else {
       const slot: Slot = { text: valueFor(arg, this.context), kind: kindOf(arg, this.context.command) }
       if (arg.name === 'numkeys') this.numkeys = slot
@@ -175,7 +176,7 @@ function mistake(wrong: (typeof WRONGS)[number], slots: Slot[], { random, group,
   switch (wrong) {
     case 'missing key':
       slot = any(['key'])
-      if (slot !== undefined) slot.text = random.pick(KEYS.missing)
+      if (slot !== undefined) slot.text = missingKey(random)
       break
     case 'other type':
       slot = any(['key'])

@@ -34,9 +34,55 @@ export const KEYS: Readonly<Record<Kind, readonly string[]>> = {
   missing: ['missing', 'no such key', '{tag}missing', 'missing:\0'],
 }
 
+/**
+ * Names that a pattern, a quote, a protocol or a prefix could mistake for something else. The last ones look like raw
+ * keys: with the prefix of this tenant or of others, with and without the number of a database.
+ */
+export const ODD = {
+  globs: ['*', '?', '[a-c]*', '[^a]', 'a\\*b', '\\', ']', '^', '-', 'h[e', 'a-b^c'],
+  bytes: [' ', 'two  blanks\t', '\r\n', '$3\r\nfoo\r\n', 'nul\0nul', '\0', '\xff\xfe', '\xd0\xba', "it's", '"quoted"'],
+  prefixes: ['diff:str', 'five:3:str', '3:str', '0:', ':', 'acme:x', 'keyward:x', 'diff:', 'diff', '{tag}str'],
+} as const
+
+/** Odd names of keys that hold something, by kind: each kind has some of every sort. */
+export const ODD_KEYS: Readonly<Record<Kind, readonly string[]>> = {
+  string: ['*', '[a-c]*', '\\', '\r\n', 'nul\0nul', 'diff:str', 'five:3:str', '3:str', '"quoted"'],
+  bitmap: ['?', '\0', 'diff:'],
+  hyperloglog: ['[^a]', '0:'],
+  list: ['a\\*b', 'two  blanks\t', 'acme:x', 'diff:list'],
+  hash: [']', '$3\r\nfoo\r\n', 'keyward:x', 'diff:hash'],
+  set: ['^', ' ', '\xff\xfe', 'diff:set:a'],
+  zset: ['-', "it's", 'diff', ':', 'diff:zset:a'],
+  geo: ['h[e', '{tag}geo'],
+  stream: ['a-b^c', '\xd0\xba', 'five:0:stream', 'diff:stream'],
+  missing: ['**', '[', '\r', 'diff:missing', 'five:', '\xff'],
+}
+
+/** Values that look like keys: raw ones, and those of this pool. */
+export const KEYLIKE: readonly string[] = ['diff:str', 'five:3:str', 'acme:x', 'str', '*', 'keyward:']
+
+function oddCommands(): Args[] {
+  const all: Args[] = []
+  const add = (kind: Kind, command: (key: string, i: number) => Args): void => {
+    for (const [i, key] of ODD_KEYS[kind].entries()) all.push(command(key, i))
+  }
+  add('string', (key, i) => ['SET', key, KEYLIKE[i % KEYLIKE.length]])
+  add('bitmap', (key, i) => ['SETBIT', key, String(9 * i + 3), '1'])
+  add('hyperloglog', (key) => ['PFADD', key, ...KEYLIKE])
+  add('list', (key, i) => ['RPUSH', key, ...KEYLIKE.slice(i), 'a', 'b'])
+  add('hash', (key, i) => ['HSET', key, ...KEYLIKE.slice(i).flatMap((field) => [field, field]), 'f1', 'v1', 'n', '1'])
+  add('set', (key, i) => ['SADD', key, ...KEYLIKE.slice(i), 'a', 'b'])
+  add('zset', (key, i) => ['ZADD', key, ...KEYLIKE.slice(i).flatMap((member, n) => [String(n), member]), '9', 'a'])
+  add('geo', (key) => ['GEOADD', key, '13.361389', '38.115556', 'Palermo', '2.35', '48.85', 'diff:geo'])
+  add('stream', (key) => ['XADD', key, '1-1', ...KEYLIKE])
+  add('stream', (key) => ['XGROUP', 'CREATE', key, 'g1', '0'])
+  return all
+}
+
 export function poolCommands(): Args[] {
   const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i))
   return [
+    ...oddCommands(),
     ['SET', 'str', 'hello world'],
     ['SET', 'str:int', '42'],
     ['SET', 'str:float', '3.25'],
@@ -80,6 +126,11 @@ export function poolCommands(): Args[] {
     ['XGROUP', 'CREATE', 'stream:b', 'g1', '0'],
     ['XREADGROUP', 'GROUP', 'g1', 'c1', 'COUNT', '2', 'STREAMS', 'stream', '>'],
     ['XGROUP', 'CREATE', 'stream:empty', 'g1', '$', 'MKSTREAM'],
+    // What the patterns of SORT find for the elements of list:ints and list.
+    ...['3', '1', '2', '-5', 'a', 'b'].flatMap((element, i): Args[] => [
+      ['SET', `weight:${element}`, String((7 * i) % 5)],
+      ['HSET', `object:${element}`, 'weight', String((5 * i) % 7), 'name', `diff:object ${element}`],
+    ]),
   ]
 }
 

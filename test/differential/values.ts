@@ -1,5 +1,5 @@
 import type { Argument } from './grammar.ts'
-import { FAR, KEYS, type Kind } from './pool.ts'
+import { FAR, KEYLIKE, KEYS, type Kind, ODD_KEYS } from './pool.ts'
 import type { Random } from './random.ts'
 
 /**
@@ -39,14 +39,23 @@ const FITTING: Readonly<Record<string, readonly string[]>> = {
 }
 
 export function fittingKeys(command: string, group: string, random: Random): readonly string[] {
-  return FITTING[command] ?? KEYS[random.pick(kindsOf(group))]
+  const fitting = FITTING[command]
+  if (fitting !== undefined) return fitting
+  const kind = random.pick(kindsOf(group))
+  return random.chance(0.3) ? ODD_KEYS[kind] : KEYS[kind]
 }
 
 /** A key of a type that the command does not take. */
 export function keyOfOtherKind(group: string, random: Random): string {
   const own = kindsOf(group)
   const others = ANY.filter((kind) => !own.includes(kind) || own === ANY)
-  return random.pick(KEYS[random.pick(others)])
+  const kind = random.pick(others)
+  return random.pick(random.chance(0.3) ? ODD_KEYS[kind] : KEYS[kind])
+}
+
+/** A key that nothing holds. */
+export function missingKey(random: Random): string {
+  return random.pick(random.chance(0.3) ? ODD_KEYS.missing : KEYS.missing)
 }
 
 const SCORES = ['0', '1', '2', '3', '-1', '(1', '(2', '-inf', '+inf', 'inf', '2.5', '1e20']
@@ -58,9 +67,9 @@ const SMALL = ['0', '1', '2', '3', '5', '10', '100', '-1', '-2', '-100']
 
 /** By argument name. */
 const NAMED: Readonly<Record<string, readonly string[]>> = {
-  field: ['f1', 'f2', 'n', 'x', 'f150', 'a', 'no such field', '', 'f\0\r\n'],
-  value: ['v', '', '12', '-3.5', 'a\r\nb', '\0\xff', 'x'.repeat(200)],
-  element: ['a', 'b', 'c', '1', 'x', '', '\xff'],
+  field: ['f1', 'f2', 'n', 'x', 'f150', 'a', 'no such field', '', 'f\0\r\n', ...KEYLIKE],
+  value: ['v', '', '12', '-3.5', 'a\r\nb', '\0\xff', 'x'.repeat(200), ...KEYLIKE],
+  element: ['a', 'b', 'c', '1', 'x', '', '\xff', ...KEYLIKE],
   pivot: ['a', 'b', '1', 'no such element'],
   groupname: ['g1', 'g1', 'g1', 'g2', 'no such group', 'STREAMS'],
   group: ['g1', 'g1', 'g1', 'g1', 'g2', 'no such group', 'STREAMS'],
@@ -105,6 +114,45 @@ const NAMED: Readonly<Record<string, readonly string[]>> = {
   'client-id': ['1', '999999', '0', '-1'],
 }
 
+/** Of keys and channels: every special character, alone, escaped, unfinished and in a class, and plain names. */
+export const PATTERNS: readonly string[] = [
+  ...['*', '**', '?', '', '*?*', 's*', '*:a', 'str', 'str*', '*\r\n*', '* *', '*\0*', '\xff*', '*\xd0*'],
+  ...[
+    '[a-c]*',
+    '[^a]*',
+    '[^a-s]*',
+    '[c-a]*',
+    '[]*',
+    '[^]*',
+    '[[]*',
+    '[a',
+    '[^',
+    '[',
+    '[a-',
+    '[\\]]*',
+    '[*]*',
+    '[ls]i*',
+  ],
+  ...[
+    '\\*',
+    '\\**',
+    '\\?',
+    '\\[a-c\\]\\*',
+    '\\\\',
+    '\\\\*',
+    '\\',
+    'a\\',
+    '\\s\\t\\r',
+    ']',
+    '-',
+    '^',
+    '[-]',
+    '[^-]',
+    '[\\^]',
+  ],
+  ...['diff:*', 'one:*', 'five:3:*', '*:str', '0:*', 'acme:x', 'keyward:*', '{tag}*', '?????????????????????????????'],
+]
+
 /** Where the name alone does not tell, by "command.argument". */
 const EXACT: Readonly<Record<string, readonly string[]>> = {
   'bitfield.offset': ['0', '#0', '#1', '#2', '7', '100', '#'],
@@ -123,14 +171,62 @@ const EXACT: Readonly<Record<string, readonly string[]>> = {
   'xautoclaim.start': ['0', '0-0', '1-1', '9', '(1-1', '-'],
   'xgroup|create.id': ['0', '1-1', '9-9'],
   'xgroup|setid.id': ['0', '1-1', '9-9'],
-  'copy.destination-db': ['0', '9'],
-  'select.index': ['0', '1', '15', '16', '-1'],
+  'copy.destination-db': ['0', '9', '1', '3', '4', '5', '16', '-1', '03', '+3'],
+  'move.db': ['0', '1', '3', '4', '1', '5', '16', '-1', '03', '99999999999'],
+  'select.index': ['0', '1', '3', '4', '5', '15', '16', '-1', '03'],
+  'keys.pattern': PATTERNS,
+  'scan.pattern': PATTERNS,
+  'scan.cursor': ['0', '0', '0', '0', '00', '+0', '3', '64', '18446744073709551615'],
+  'scan.count': ['1', '2', '10', '100', '1000', '1000', '100000', '0', '-1'],
+  'scan.type': ['string', 'hash', 'ZSET', 'stream', 'nosuch', '', 'str'],
+  'client|pause.timeout': ['0', '1', '2', '-1', '0.5'],
+  'client|unblock.client-id': ['999999', '0', '-1', '18446744073709551615'],
+  ...Object.fromEntries(
+    ['channel', 'shardchannel', 'pattern']
+      .map((name) => [name, PATTERNS])
+      .flatMap(([name, list]) =>
+        ['publish', 'spublish', 'pubsub|channels', 'pubsub|numsub', 'pubsub|shardchannels', 'pubsub|shardnumsub'].map(
+          (command) => [`${command}.${name}`, list],
+        ),
+      ),
+  ),
   'memory|usage.count': ['0', '1', '5', '100'],
 }
 
+/** What SORT puts an element into, by the option in front. Some read keys that are there, some read none. */
+const SORT_PATTERNS: Readonly<Record<string, readonly string[]>> = {
+  BY: [
+    'weight:*',
+    'object:*->weight',
+    'nosort',
+    'weight:*',
+    'no*such',
+    'object:*->nope',
+    '*',
+    'list',
+    'w*:*',
+    '',
+    'x->*',
+  ],
+  GET: [
+    '#',
+    'weight:*',
+    'object:*->name',
+    '#',
+    'object:*->',
+    'no*such',
+    '*',
+    'str',
+    '*->name',
+    '',
+    '##',
+    'obj*->weight',
+  ],
+}
+
 const MEMBERS: Readonly<Record<string, readonly string[]>> = {
-  set: ['a', 'b', 'c', '1', '2', 'm7', 'no such member', ''],
-  'sorted-set': ['a', 'b', 'c', 'd', 'x', 'm7', 'no such member', ''],
+  set: ['a', 'b', 'c', '1', '2', 'm7', 'no such member', '', ...KEYLIKE],
+  'sorted-set': ['a', 'b', 'c', 'd', 'x', 'm7', 'no such member', '', ...KEYLIKE],
   geo: ['Palermo', 'Catania', 'Palermo', 'Catania', 'Paris', 'nowhere'],
 }
 
@@ -149,7 +245,8 @@ export function zrangeBounds(words: readonly string[]): readonly string[] {
 }
 
 /** A value for an argument that is neither a key, a token nor made of parts. */
-export function valueFor({ name, type }: Argument, { command, group, random, payloads }: Context): string {
+export function valueFor({ name, type, token }: Argument, { command, group, random, payloads }: Context): string {
+  if (command.startsWith('sort') && type === 'pattern') return random.pick(SORT_PATTERNS[token ?? 'GET'])
   const exact = EXACT[`${command}.${name}`]
   if (exact !== undefined) return random.pick(exact)
   if (name === 'serialized-value') return random.pick(payloads)

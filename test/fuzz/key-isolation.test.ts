@@ -7,6 +7,7 @@ import { decodeReply } from '../../src/resp/reply-decoder.ts'
 import { ERROR } from '../../src/resp/type-bytes.ts'
 import type { Reply } from '../../src/resp/types.ts'
 import { argsOf } from '../helpers/arg-view.ts'
+import { authenticator, FakeServer, LocalClient, tenant } from '../helpers/local-client.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 import { ALL_OPTIONS, anyRequest, NAMES, NUMBERS, ODD, PATTERN_NAMES } from './key-requests.ts'
@@ -21,6 +22,8 @@ import { ALL_OPTIONS, anyRequest, NAMES, NUMBERS, ODD, PATTERN_NAMES } from './k
 /** Of each protocol. */
 const MILLISECONDS = { default: 4_000, long: 60_000, drill: 180_000 }[process.env.KEYWARD_TIER ?? 'default'] ?? 4_000
 const PREFIX = 'p:'
+
+const ONE_DATABASE = { tenant: tenant('p', { prefix: PREFIX }), user: 'default' }
 
 const table = buildTable()
 const TYPES = ['string', 'list', 'hash', 'set', 'zset', 'stream', 'zset'] as const
@@ -87,6 +90,11 @@ function upstream(words: readonly string[]): { spec: CommandSpec; words: Buffer[
   const args = argsOf(...words)
   if (spec.arity > 0 ? words.length !== spec.arity : words.length < -spec.arity) return undefined
   if (spec.quirk.refuses?.(args) !== undefined) return undefined
+  if (spec.quirk.forward !== undefined) {
+    // Answered here, or other words.
+    const sent = new LocalClient(new FakeServer(), authenticator({}, ONE_DATABASE)).run(...words)
+    return typeof sent === 'string' ? undefined : { spec, words: [...sent] }
+  }
   const out = new KeyList()
   findKeys(spec, args, out)
   const keys = new Set(out.at.subarray(0, out.count))

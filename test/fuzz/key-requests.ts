@@ -18,7 +18,7 @@ const steady = table
     (spec) => spec.open === 'tenant' && spec.firstKey !== 0 && !UNSTEADY.test(spec.name) && !spec.name.includes('|'),
   )
 /** Those whose options or counts decide where keys are. */
-const vague = steady.filter((spec) => spec.firstKey === -1 || spec.quirk.refuses !== undefined)
+const vague = steady.filter(({ firstKey, quirk }) => firstKey === -1 || (quirk.refuses ?? quirk.forward) !== undefined)
 
 export const NAMES = ['str', 'lst', 'hsh', 'set', 'zst', 'stm', 'geo', 'other']
 /** What the patterns w_* and o_* come to, with the elements of the lists and sets below. */
@@ -93,8 +93,8 @@ const sort = [
   said(the('LIMIT'), small, small),
   said(the('ALPHA')),
   said(the('DESC')),
-  said(the('BY'), fc.constantFrom('w_*', 'o_*', 'nosort')),
-  said(the('GET'), fc.constantFrom('w_*', 'o_*', '#')),
+  said(the('BY'), fc.constantFrom('w_*', 'o_*', '*', 'nosort')),
+  said(the('GET'), fc.constantFrom('w_*', 'o_*', '*', 'hsh->f', '#', '#\0*')),
 ]
 const counted = several.map((keys) => [String(keys.length), ...keys])
 const tail = [said(the('WITHSCORES')), said(the('LIMIT'), small), said(the('COUNT'), small)]

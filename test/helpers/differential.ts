@@ -51,6 +51,36 @@ export function decode(frame: Frame): Value {
   return element()
 }
 
+/** The elements of an array, set, push or map (key, value, key, value …) as frames of their own; undefined: no aggregate. */
+export function elementsOf(frame: Frame): Frame[] | undefined {
+  const size = Number(frame.slice(1, frame.indexOf('\r\n')))
+  if (!'*~>%'.includes(frame[0]) || size < 0) return undefined
+  const elements: Frame[] = []
+  let pos = frame.indexOf('\r\n') + 2
+  for (let i = frame[0] === '%' ? 2 * size : size; i > 0; i--) {
+    const end = endOf(frame, pos)
+    elements.push(frame.slice(pos, end))
+    pos = end
+  }
+  return elements
+}
+
+/** Where the element that begins at `from` ends. */
+function endOf(frame: Frame, from: number): number {
+  let pos = from
+  for (let left = 1; left > 0; left--) {
+    const type = frame[pos]
+    const line = frame.indexOf('\r\n', pos) + 2
+    const size = Number(frame.slice(pos + 1, line - 2))
+    pos = line
+    if ('$=!'.includes(type)) pos += size < 0 ? 0 : size + 2
+    else if ('*~>'.includes(type)) left += Math.max(size, 0)
+    // What an attribute stands in front of is still to come.
+    else if ('%|'.includes(type)) left += 2 * size + (type === '|' ? 1 : 0)
+  }
+  return pos
+}
+
 /** Frames that say the same with another value: types, sizes of aggregates and nulls count; errors count whole. */
 export function shapeOf(frame: Frame): string {
   const shape = ({ type, text, items }: Value): string => {

@@ -1,30 +1,48 @@
+import { SlowLog } from '../../src/client/slowlog.ts'
 import type { ArgView } from '../../src/commands/arg-view.ts'
 import type { CommandTable } from '../../src/commands/lookup.ts'
 import { quirks as client } from '../../src/commands/quirks/client.ts'
+import { quirks as clientKill } from '../../src/commands/quirks/client-kill.ts'
+import { quirks as clientPause } from '../../src/commands/quirks/client-pause.ts'
+import { quirks as clientUnblock } from '../../src/commands/quirks/client-unblock.ts'
 import { quirks as command } from '../../src/commands/quirks/command.ts'
 import { quirks as config } from '../../src/commands/quirks/config.ts'
 import { quirks as connection } from '../../src/commands/quirks/connection.ts'
+import { quirks as copy } from '../../src/commands/quirks/copy.ts'
 import { quirks as info } from '../../src/commands/quirks/info.ts'
+import { quirks as latency } from '../../src/commands/quirks/latency.ts'
+import { quirks as monitor } from '../../src/commands/quirks/monitor.ts'
+import { quirks as move } from '../../src/commands/quirks/move.ts'
 import { quirks as server } from '../../src/commands/quirks/server.ts'
+import { quirks as slowlog } from '../../src/commands/quirks/slowlog.ts'
 import { unknownCommand, unknownSubcommand, wrongArity } from '../../src/commands/refusal.ts'
-import type { ServerView } from '../../src/commands/spec.ts'
+import type { KeyCount, ServerView } from '../../src/commands/spec.ts'
 import { type CommandSpec, FLAG, type LocalCall, type Quirk } from '../../src/commands/spec.ts'
 import { buildTable } from '../../src/commands/table.ts'
 import type { UpstreamFacts } from '../../src/commands/upstream-facts.ts'
+import type { ClientView, SlowLogView } from '../../src/commands/views.ts'
 import { ERRORS } from '../../src/errors.ts'
 import { ReplyWriter } from '../../src/resp/reply-writer.ts'
-import { type Authenticator, type Endpoint, type Login, Session } from '../../src/session/session.ts'
+import { type Authenticator, type Endpoint, type Login, Session, type TopicCounts } from '../../src/session/session.ts'
 import type { Tenant } from '../../src/session/tenant.ts'
 import { argsOf } from './arg-view.ts'
 
-/** The commands that Keyward answers itself. */
+/** The commands that Keyward answers itself, or sends in another form. */
 export const LOCAL: Readonly<Record<string, Quirk>> = {
   ...client,
+  ...clientKill,
+  ...clientPause,
+  ...clientUnblock,
   ...command,
   ...config,
   ...connection,
+  ...copy,
   ...info,
+  ...latency,
+  ...monitor,
+  ...move,
   ...server,
+  ...slowlog,
 }
 
 let table: CommandTable | undefined
@@ -42,6 +60,8 @@ export function tenant(name: string, more: Partial<Tenant> = {}): Tenant {
     databases: undefined,
     maxClients: undefined,
     buffers: { request: 1 << 30, output: 1 << 28, pubsub: 1 << 25 },
+    subscriptions: 100_000,
+    slowlog: { slowerThan: 10, entries: 128 },
     users: new Map([['default', { name: 'default', digest: undefined }]]),
     index: 0,
     ...more,
@@ -67,10 +87,17 @@ export class FakeServer implements ServerView {
   version = '0.1.0'
   startedAt = 1_700_000_000_000
   time = 1_700_000_100_000
+  notify = ''
   facts: UpstreamFacts = { redisVersion: '7.0.15', resp3: true, usable: true, lastSave: 1_700_000_000, info: new Map() }
   /** Facts of tenants whose upstream is another one. */
   readonly factsOf = new Map<Tenant, UpstreamFacts>()
   readonly everybody: Session[] = []
+  readonly killed: Session[] = []
+  /** What CLIENT LIST shows of a session besides itself. */
+  readonly views = new Map<Session, Partial<ClientView>>()
+  readonly pauses: { tenant: string; time: number; writesOnly: boolean }[] = []
+  readonly slow = new SlowLog()
+  counts: readonly KeyCount[] = []
   private readonly open = new Map<string, readonly CommandSpec[]>()
 
   now(): number {
@@ -81,8 +108,46 @@ export class FakeServer implements ServerView {
     return this.factsOf.get(tenant) ?? this.facts
   }
 
-  sessions(tenant: Tenant): Iterable<Session> {
-    return this.everybody.filter((session) => session.tenant === tenant)
+  *clientsOf(tenant: Tenant): Iterable<ClientView> {
+    for (const session of this.everybody) {
+      if (session.tenant === tenant && !this.killed.includes(session)) yield this.viewOf(session)
+    }
+  }
+
+  private viewOf(session: Session): ClientView {
+    const kill = () => void this.killed.push(session)
+    const nothing = { queued: -1, queuedBytes: 0, blocked: false, inputBytes: 0, outputBytes: 0, heldBytes: 0 }
+    return { session, ...nothing, ...this.views.get(session), kill }
+  }
+
+  slowlog(): SlowLogView {
+    return this.slow
+  }
+
+  pause(tenant: Tenant, time: number, writesOnly: boolean): void {
+    this.pauses.push({ tenant: tenant.name, time, writesOnly })
+  }
+
+  unpause(): void {
+    this.pauses.length = 0
+  }
+
+  keyCounts(): readonly KeyCount[] {
+    return this.counts
+  }
+
+  topics(): TopicCounts {
+    return { channels: 3, patterns: 2, shards: 1 }
+  }
+
+  events(): string {
+    return this.notify
+  }
+
+  setEvents(_tenant: Tenant, events: string): boolean {
+    if (events.includes('Q')) return false
+    this.notify = events
+    return true
   }
 
   requests(): number {

@@ -64,6 +64,12 @@ const REQUESTS = [
   ['XREAD', 'STREAMS', 's', '0'],
   ['MULTI'],
   ['XPENDING', 's', 'g'],
+  ['SCAN', '0'],
+  ['KEYS', '*'],
+  ['KEYS', 'a'],
+  ['DBSIZE'],
+  ['RANDOMKEY'],
+  ['FLUSHDB'],
 ] as const
 
 const LIES: readonly (readonly [string, string])[] = [

@@ -172,7 +172,8 @@ const table = buildTable()
 const commands = table.all().filter(({ open, subcommands }) => open === 'tenant' && subcommands === undefined)
 const closed = table.all().filter(({ open, subcommands }) => open !== 'tenant' && subcommands === undefined)
 /** They end or change the connection, or would make the run slow. */
-const NOT_HERE = /^(quit|reset|auth|hello|client\|reply|multi|exec|discard|wait|waitaof|client\|list|command.*|info)$/
+const NOT_HERE =
+  /^(quit|reset|auth|hello|client\|(reply|list|kill|pause)|multi|exec|discard|wait|waitaof|command.*|info|monitor|[ps]?(un)?subscribe)$/
 
 function randomRequest(random: Random): Args {
   const spec = random.pick(random.chance(0.93) ? commands : closed)
@@ -259,7 +260,10 @@ function spoof(random: Random, word: () => string): Args {
     () => ['xread', 'COUNT', 'STREAMS', 'STREAMS', key(), '0'],
     () => ['xread', 'STREAMS', key(), key(), key(), '0', '0', '0'],
     () => ['xreadgroup', 'GROUP', 'STREAMS', 'STREAMS', 'STREAMS', key(), '>'],
-    () => ['copy', key(), key(), 'DB', '0', 'REPLACE'],
+    () => ['sort', key(), 'BY', `${word()}*`, 'GET', `${word()}*`, 'GET', '*->f', 'ALPHA'],
+    () => ['sort', key(), 'BY\0', `beta:*`, 'STORE', key(), 'GET', `*${word()}`],
+    () => ['copy', key(), key(), 'DB', random.pick(['0', '1', '4', '5']), 'REPLACE'],
+    () => ['move', key(), random.pick(['0', '1', '4', '5', '-1'])],
     () => ['copy', key(), key(), 'REPLACE', 'REPLACE'],
     () => ['rename', key(), key()],
     () => ['bitop', 'OR', key(), key(), key()],
@@ -277,7 +281,7 @@ function spoof(random: Random, word: () => string): Args {
     () => ['keys', '*'],
     () => ['scan', '0', 'MATCH', 'beta:*'],
     () => ['randomkey'],
-    () => ['flushall'],
+    () => [random.chance(0.1) ? 'flushall' : 'dbsize'],
   ])()
 }
 

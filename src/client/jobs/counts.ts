@@ -5,7 +5,8 @@ import { databaseCount, keyPrefix, type Tenant } from '../../session/tenant.ts'
 import { Caller } from '../../upstream/caller.ts'
 import type { Node } from '../../upstream/node.ts'
 import type { Stats } from '../stats.ts'
-import type { Ground } from './job.ts'
+import type { Ground, JobSpecs } from './ground.ts'
+import { Refused, readInteger } from './refused.ts'
 import type { Sweeps } from './sweeps.ts'
 import { walk } from './walk.ts'
 
@@ -42,7 +43,7 @@ interface Shared {
  * the last one that is known, and causes a walk at most once a minute for each tenant.
  */
 export class Counts {
-  private readonly spec: CommandSpec
+  private readonly specs: JobSpecs
   private readonly sweeps: Sweeps
   /** Walks that have not begun, by raw prefix: at most one for each database. */
   private readonly next = new Map<string, Shared>()
@@ -51,8 +52,8 @@ export class Counts {
   private readonly refreshed = new Map<number, number>()
   private refreshes = 0
 
-  constructor(spec: CommandSpec, sweeps: Sweeps) {
-    this.spec = spec
+  constructor(specs: JobSpecs, sweeps: Sweeps) {
+    this.specs = specs
     this.sweeps = sweeps
   }
 
@@ -80,7 +81,7 @@ export class Counts {
     const result = this.sweeps.run(whose.tenantIndex, async () => {
       // Whoever comes from now on may have written something that this walk has passed already.
       this.next.delete(id)
-      const size = await collect({ ...whose, caller, prefix }, this.spec, () => '')
+      const size = await collect({ ...whose, caller, prefix }, this.specs.scan, () => '')
       const keys = size.get('') ?? 0
       this.counted.set(id, { keys, at: performance.now() })
       return keys
@@ -109,7 +110,10 @@ export class Counts {
     const count = async () => {
       const databaseOf = (key: Buffer) =>
         tenant.databases === undefined ? '' : key.toString('latin1', 0, DIGITS).split(':', 1)[0]
-      const size = await collect({ ...whose, caller, prefix }, this.spec, databaseOf)
+      const size =
+        tenant.prefix === ''
+          ? await countAll(caller, this.specs.dbsize)
+          : await collect({ ...whose, caller, prefix }, this.specs.scan, databaseOf)
       for (let db = 0; db < databaseCount(tenant); db++) {
         const keys = size.get(tenant.databases === undefined ? '' : String(db)) ?? 0
         this.counted.set(keyPrefix(tenant, db).toString('latin1'), { keys, at: performance.now() })
@@ -145,6 +149,13 @@ async function collect(
     }
   }
   return size
+}
+
+/** The pass-through tenant has its upstream for itself, and one database: the server knows its size without a walk. */
+async function countAll(caller: Caller, dbsize: CommandSpec): Promise<ReadonlyMap<string, number>> {
+  const keys = await caller.call(dbsize, ['DBSIZE'], readInteger)
+  if (keys instanceof Refused) throw keys
+  return new Map([['', keys]])
 }
 
 const ALL = Buffer.from('*')

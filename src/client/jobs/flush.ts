@@ -1,8 +1,8 @@
+import { placeOf } from '../../keyspace/notifications.ts'
 import { rawPattern } from '../../keyspace/pattern.ts'
-import { encodeReply } from '../../resp/reply-decoder.ts'
-import { ERROR } from '../../resp/type-bytes.ts'
 import { CallFailed } from '../../upstream/caller.ts'
-import { type Job, type JobCall, Refused } from './job.ts'
+import type { Job, JobCall } from './job.ts'
+import { Refused, readInteger } from './refused.ts'
 import { walk } from './walk.ts'
 
 /** Keys in one UNLINK: as long for Redis as one call of a walk. */
@@ -13,19 +13,22 @@ const PROGRESS = 5000
 const MOST_ATTEMPTS = 3
 
 /** FLUSHDB [SYNC | ASYNC]: the selected database. https://redis.io/docs/latest/commands/flushdb/ */
-export const flushdb: Job = (call) => flush(call, call.prefix)
+export const flushdb: Job = (call) => flush(call, call.prefix, undefined)
 
-/** FLUSHALL [SYNC | ASYNC]: all databases of the tenant. https://redis.io/docs/latest/commands/flushall/ */
-export const flushall: Job = (call) => flush(call, Buffer.from(call.tenant.prefix, 'latin1'))
+/**
+ * FLUSHALL [SYNC | ASYNC]: all databases of the tenant. What lies behind its prefix in none of them, as after another
+ * configuration, it cannot see, so it does not delete it either. https://redis.io/docs/latest/commands/flushall/
+ */
+export const flushall: Job = (call) => flush(call, Buffer.from(call.tenant.prefix, 'latin1'), call.tenant.databases)
 
 /**
  * Both ways answer when all is deleted: were ASYNC answered before, the sweep would delete what was written and
  * acknowledged behind it. Other requests of the tenant wait meanwhile, as long as `hold` allows. It goes on to its
  * end when the client leaves, as it would in Redis; half of a database is of no use to anybody.
  */
-async function flush(call: JobCall, prefix: Buffer): Promise<void> {
+async function flush(call: JobCall, prefix: Buffer, databases: number | undefined): Promise<void> {
   const { args, env, reply, tenantIndex, caller, client } = call
-  if (args.length > 2 || (args.length === 2 && !/^(a?sync)$/i.test(args[1].toString('latin1', 0, 6)))) {
+  if (args.length > 2 || (args.length === 2 && !/^a?sync(\0|$)/i.test(args[1].toString('latin1', 0, 6)))) {
     reply.error('ERR syntax error')
     return
   }
@@ -34,7 +37,7 @@ async function flush(call: JobCall, prefix: Buffer): Promise<void> {
     const gate = { why: 'flush', tenantIndex, prefix, writesOnly: false, owner: client, most: hold.memory } as const
     env.gates.close(gate, hold.time)
     try {
-      await sweep(call, prefix)
+      await sweep(call, prefix, databases)
     } finally {
       env.gates.open(gate)
     }
@@ -42,7 +45,8 @@ async function flush(call: JobCall, prefix: Buffer): Promise<void> {
   reply.simple('OK')
 }
 
-async function sweep(call: JobCall, prefix: Buffer): Promise<void> {
+/** `databases`: only keys whose prefix goes on with the number of one of so many. */
+async function sweep(call: JobCall, prefix: Buffer, databases: number | undefined): Promise<void> {
   const { env, tenant } = call
   const ground = { ...call, prefix }
   const begun = performance.now()
@@ -51,7 +55,9 @@ async function sweep(call: JobCall, prefix: Buffer): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       for await (const page of walk(ground, env.specs.scan, rawPattern(prefix, ALL))) {
-        for (let i = 0; i < page.length; i += BATCH) deleted += await unlink(ground, page.slice(i, i + BATCH))
+        const keys =
+          databases === undefined ? page : page.filter((key) => placeOf(key, NOTHING, databases) !== undefined)
+        for (let i = 0; i < keys.length; i += BATCH) deleted += await unlink(ground, keys.slice(i, i + BATCH))
         if (performance.now() - saidAt < PROGRESS) continue
         saidAt = performance.now()
         env.log.info({ tenant: tenant.name, deleted, seconds: seconds(begun) }, 'flush: deleting keys')
@@ -69,9 +75,9 @@ async function sweep(call: JobCall, prefix: Buffer): Promise<void> {
 
 async function unlink({ caller, prefix, env }: JobCall, keys: readonly Buffer[]): Promise<number> {
   const raw = keys.map((key) => Buffer.concat([prefix, key]))
-  const reply = await caller.node.pace.run(() => caller.call(env.specs.unlink, ['UNLINK', ...raw]))
-  if (reply.type === ERROR) throw new Refused(encodeReply(reply))
-  return Number(reply.text?.toString('latin1'))
+  const count = await caller.node.pace.run(() => caller.call(env.specs.unlink, ['UNLINK', ...raw], readInteger))
+  if (count instanceof Refused) throw count
+  return count
 }
 
 function seconds(since: number): number {
@@ -79,3 +85,4 @@ function seconds(since: number): number {
 }
 
 const ALL = Buffer.from('*')
+const NOTHING = Buffer.alloc(0)

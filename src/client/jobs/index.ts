@@ -4,9 +4,21 @@ import type { Job } from './job.ts'
 import { keys } from './keys.ts'
 import { randomkey } from './random-key.ts'
 import { scan } from './scan.ts'
+import { unblock } from './unblock.ts'
 
 /** By command. A new job is a file beside this one, a line here and `route: 'job'` in its quirk. */
-export const JOBS: Readonly<Record<string, Job>> = { dbsize, flushall, flushdb, keys, randomkey, scan }
+export const JOBS: Readonly<Record<string, Job>> = {
+  'client|unblock': unblock,
+  dbsize,
+  flushall,
+  flushdb,
+  keys,
+  randomkey,
+  scan,
+}
 
 /** They go on when their client leaves: half of it would be worse than all of it. */
 export const OUTLIVING: ReadonlySet<string> = new Set(['flushdb', 'flushall'])
+
+/** Jobs also for the tenant with the empty prefix: what they are about is Keyward's own. The others it asks its upstream. */
+export const FOR_EVERYBODY: ReadonlySet<string> = new Set(['client|unblock'])

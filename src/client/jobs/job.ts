@@ -1,20 +1,10 @@
-import type { CommandSpec } from '../../commands/spec.ts'
 import type { ReplyWriter } from '../../resp/reply-writer.ts'
 import type { Tenant } from '../../session/tenant.ts'
-import type { Caller } from '../../upstream/caller.ts'
 import type { DispatchClient } from '../dispatch-client.ts'
 import type { Gates } from '../gates.ts'
-import type { Stats } from '../stats.ts'
 import type { Counts } from './counts.ts'
+import type { Ground, JobSpecs } from './ground.ts'
 import type { Sweeps } from './sweeps.ts'
-
-/** The specs of the commands that jobs call. */
-export interface JobSpecs {
-  readonly scan: CommandSpec
-  readonly unlink: CommandSpec
-  readonly exists: CommandSpec
-  readonly randomkey: CommandSpec
-}
 
 export interface JobLog {
   info(fields: object, text: string): void
@@ -26,15 +16,9 @@ export interface JobEnv {
   readonly sweeps: Sweeps
   readonly counts: Counts
   readonly gates: Gates
+  /** The tenant's client of this id in this process. */
+  findClient(tenant: Tenant, id: number): DispatchClient | undefined
   readonly log: JobLog
-}
-
-/** Where a walk over the keyspace goes, and for whom. */
-export interface Ground {
-  readonly caller: Caller
-  /** Raw keys begin with it: those of one database, or all of a tenant's. */
-  readonly prefix: Buffer
-  readonly stats: Stats
 }
 
 /** One request that is done by many upstream calls. */
@@ -57,14 +41,3 @@ export interface JobCall extends Ground {
  * each call is affordable here: a call costs Redis a hundred times as much.
  */
 export type Job = (call: JobCall) => Promise<void>
-
-/** A call was answered by an error: it is the job's reply, too. */
-export class Refused extends Error {
-  /** The frame. */
-  readonly reply: Buffer
-
-  constructor(reply: Buffer) {
-    super(reply.toString('latin1').trimEnd())
-    this.reply = reply
-  }
-}

@@ -1,7 +1,7 @@
 import { ERRORS } from '../../errors.ts'
 import { isLiteral, rawPattern } from '../../keyspace/pattern.ts'
-import { INTEGER } from '../../resp/type-bytes.ts'
 import type { Job } from './job.ts'
+import { Refused, readInteger } from './refused.ts'
 import { matchesEmpty } from './scan.ts'
 import { walk } from './walk.ts'
 
@@ -19,8 +19,9 @@ export const keys: Job = async (call) => {
   const found = new Set<string>()
   let bytes = 0
   if (isLiteral(pattern)) {
-    const { type, text } = await call.caller.call(env.specs.exists, ['EXISTS', Buffer.concat([prefix, pattern])])
-    if (type === INTEGER && text?.toString('latin1') === '1') found.add(pattern.toString('latin1'))
+    const there = await call.caller.call(env.specs.exists, ['EXISTS', Buffer.concat([prefix, pattern])], readInteger)
+    if (there instanceof Refused) throw there
+    if (there === 1) found.add(pattern.toString('latin1'))
   } else {
     const complete = await env.sweeps.run(call.tenantIndex, async () => {
       for await (const page of walk(call, env.specs.scan, rawPattern(prefix, pattern))) {

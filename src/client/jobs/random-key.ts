@@ -21,8 +21,8 @@ export const randomkey: Job = async (call) => {
 }
 
 async function byLuck({ caller, env, prefix }: JobCall): Promise<Buffer | undefined> {
-  const calls = Array.from({ length: TRIES }, () => caller.call(env.specs.randomkey, ['RANDOMKEY']))
-  for (const { text } of await Promise.all(calls)) {
+  const calls = Array.from({ length: TRIES }, () => caller.call(env.specs.randomkey, ['RANDOMKEY'], ({ text }) => text))
+  for (const text of await Promise.all(calls)) {
     if (
       text !== undefined &&
       text.length >= prefix.length &&

@@ -2,10 +2,11 @@ import type { CommandSpec } from '../../commands/spec.ts'
 import { ForeignKey } from '../../keyspace/rewrite-reply.ts'
 import { encodeReply } from '../../resp/reply-decoder.ts'
 import { BadReply } from '../../resp/reply-scanner.ts'
-import { ERROR } from '../../resp/type-bytes.ts'
+import { ARRAY, ERROR } from '../../resp/type-bytes.ts'
 import type { Reply } from '../../resp/types.ts'
 import { CallFailed } from '../../upstream/caller.ts'
-import { type Ground, Refused } from './job.ts'
+import type { Ground } from './ground.ts'
+import { Refused } from './refused.ts'
 
 /** Keys that one call looks at: 0.7 ms of Redis' time, and few enough calls (s32). */
 export const WALK_COUNT = 1000
@@ -29,15 +30,22 @@ export async function scanOnce(
   type: Buffer | undefined,
 ): Promise<Page> {
   const args = ['SCAN', cursor, 'MATCH', pattern, 'COUNT', String(count)]
-  const reply = await ground.caller.call(spec, type === undefined ? args : [...args, 'TYPE', type])
-  if (reply.type === ERROR) throw new Refused(encodeReply(reply))
-  const [next, list] = reply.items ?? []
-  if (next?.text === undefined || list?.items === undefined) throw new BadReply('a reply to SCAN of another shape')
-  const { prefix, stats } = ground
-  const keys = list.items.map((item) => withoutPrefix(item, prefix))
+  const { caller, prefix, stats } = ground
+  const page = await caller.call(spec, type === undefined ? args : [...args, 'TYPE', type], (reply) =>
+    readPage(reply, prefix),
+  )
+  if (page instanceof Refused) throw page
   stats.scanExamined += count
-  stats.scanReturned += keys.length
-  return { cursor: next.text.toString('latin1'), keys }
+  stats.scanReturned += page.keys.length
+  return page
+}
+
+function readPage(reply: Reply, prefix: Buffer): Page | Refused {
+  if (reply.type === ERROR) return new Refused(encodeReply(reply))
+  const [next, list] = reply.type === ARRAY ? (reply.items ?? []) : []
+  const cursor = next?.text?.toString('latin1') ?? ''
+  if (list?.items === undefined || !/^[0-9]+$/.test(cursor)) throw new BadReply('a reply to SCAN of another shape')
+  return { cursor, keys: list.items.map((item) => withoutPrefix(item, prefix)) }
 }
 
 function withoutPrefix({ text }: Reply, prefix: Buffer): Buffer {

@@ -1,11 +1,12 @@
-import type { Session } from '../../session/session.ts'
+import type { ClientView } from '../views.ts'
 
 /**
  * One line of CLIENT LIST, without its end: the fields of Redis 7.0 in its order, then lib-name and lib-ver of 7.2.
- * All that is told of is the client's own connection to us; there is no connection to the upstream behind it, so the
- * fields of buffers and memory are 0, and `fd` is the id, which is as unique as a descriptor and tells nothing.
+ * All that is told of is the client's own connection to us; there is no connection to the upstream behind it. Sizes
+ * that only Redis' allocator knows are 0, and `fd` is the id, which is as unique as a descriptor and tells nothing.
  */
-export function clientLine(session: Session, command: string, now: number, clock: number): string {
+export function clientLine(client: ClientView, command: string, now: number, clock: number): string {
+  const { session } = client
   const age = Math.max(0, now - session.since)
   // A client that has not sent anything yet has been idle since it came.
   const idle = Math.max(0, Math.min(age, clock - session.lastActive))
@@ -17,9 +18,16 @@ export function clientLine(session: Session, command: string, now: number, clock
     `name=${session.name}`,
     `age=${Math.floor(age / 1000)}`,
     `idle=${Math.floor(idle / 1000)}`,
-    `flags=${flags(session)}`,
+    `flags=${flags(client)}`,
     `db=${session.db}`,
-    'sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r',
+    `sub=${session.topics.channels} psub=${session.topics.patterns} ssub=${session.topics.shards}`,
+    `multi=${client.queued}`,
+    `qbuf=${client.inputBytes}`,
+    `qbuf-free=0 argv-mem=0 multi-mem=${client.queuedBytes} rbs=0 rbp=0 obl=0`,
+    `oll=${client.outputBytes > 0 ? 1 : 0}`,
+    `omem=${client.outputBytes}`,
+    `tot-mem=${client.heldBytes}`,
+    `events=${client.outputBytes > 0 ? 'rw' : 'r'}`,
     `cmd=${command}`,
     `user=${session.user}`,
     'redir=-1',
@@ -29,8 +37,16 @@ export function clientLine(session: Session, command: string, now: number, clock
   ].join(' ')
 }
 
-function flags(session: Session): string {
-  const unix = session.address.startsWith('/')
-  const letters = (unix ? 'U' : '') + (session.noEvict ? 'e' : '') + (session.noTouch ? 'T' : '')
+/** In the order of Redis' catClientInfoString. */
+function flags(client: ClientView): string {
+  const { session } = client
+  const letters =
+    (session.monitoring ? 'O' : '') +
+    (session.subscribed > 0 ? 'P' : '') +
+    (client.queued >= 0 ? 'x' : '') +
+    (client.blocked ? 'b' : '') +
+    (session.address.startsWith('/') ? 'U' : '') +
+    (session.noEvict ? 'e' : '') +
+    (session.noTouch ? 'T' : '')
   return letters === '' ? 'N' : letters
 }

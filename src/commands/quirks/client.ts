@@ -1,7 +1,8 @@
 import { ERRORS } from '../../errors.ts'
 import { parseInt64 } from '../../lib/int64.ts'
-import type { Session } from '../../session/session.ts'
 import type { LocalCall, Quirk } from '../spec.ts'
+import type { ClientView } from '../views.ts'
+import { clientKind, kindOf } from './client-kind.ts'
 import { clientLine } from './client-line.ts'
 import { clientAttribute, setClientName } from './client-name.ts'
 import { help } from './help.ts'
@@ -19,10 +20,28 @@ const HELP = [
   '    Return the ID of the current connection.',
   'INFO',
   '    Return information about the current client connection.',
+  'KILL <ip:port>',
+  '    Kill connection made from <ip:port>.',
+  'KILL <option> <value> [<option> <value> [...]]',
+  '    Kill connections. Options are:',
+  '    * ADDR (<ip:port>|<unixsocket>:0)',
+  '      Kill connections made from the specified address',
+  '    * LADDR (<ip:port>|<unixsocket>:0)',
+  '      Kill connections made to specified local address',
+  '    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)',
+  '      Kill connections by type.',
+  '    * USER <username>',
+  '      Kill connections authenticated by <username>.',
+  '    * SKIPME (YES|NO)',
+  '      Skip killing current connection (default: yes).',
   'LIST [options ...]',
   '    Return information about client connections. Options:',
   '    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)',
   '      Return clients of specified type.',
+  'UNPAUSE',
+  '    Stop the current client pause, resuming traffic.',
+  'PAUSE <timeout> [WRITE|ALL]',
+  '    Suspend all, or just write, clients for <timeout> milliseconds.',
   'REPLY (ON|OFF|SKIP)',
   '    Control the replies sent to the current connection.',
   'SETNAME <name>',
@@ -31,6 +50,8 @@ const HELP = [
   '    Set client meta attr. Options are:',
   '    * LIB-NAME: the client lib name.',
   '    * LIB-VER: the client lib version.',
+  'UNBLOCK <clientid> [TIMEOUT|ERROR]',
+  '    Unblock the specified blocked client.',
   'NO-EVICT (ON|OFF)',
   '    Protect current client connection from eviction.',
   'NO-TOUCH (ON|OFF)',
@@ -40,13 +61,14 @@ const HELP = [
 ]
 
 /** The reply to CLIENT LIST is built at once; past the tenant's output limit the client is cut off, as in Redis. */
-function sendLines(call: LocalCall, sessions: Iterable<Session>): void {
+function sendLines(call: LocalCall, clients: Iterable<ClientView>): void {
   const now = call.server.now()
   const clock = performance.now()
   const limit = tenantOf(call.session).buffers.output
   let text = ''
-  for (const session of sessions) {
-    text += `${clientLine(session, session === call.session ? call.spec.name : session.lastCommand, now, clock)}\n`
+  for (const client of clients) {
+    const { session } = client
+    text += `${clientLine(client, session === call.session ? call.spec.name : session.lastCommand, now, clock)}\n`
     if (text.length <= limit) continue
     call.reply.error(ERRORS.OUTPUTLIMIT.reply)
     call.close()
@@ -57,32 +79,47 @@ function sendLines(call: LocalCall, sessions: Iterable<Session>): void {
 
 /** CLIENT LIST [TYPE type | ID id …]: this tenant's clients of this process. */
 function list(call: LocalCall): void {
-  const { args, reply, server } = call
-  const tenant = tenantOf(call.session)
-  if (args.length === 2) sendLines(call, server.sessions(tenant))
+  const { args, reply } = call
+  if (args.length === 2) sendLines(call, clientsOf(call))
   else if (args.length === 4 && args.is(2, 'TYPE')) {
-    // Nobody is a replica or a primary to us, and nobody can subscribe yet.
-    if (args.is(3, 'NORMAL')) sendLines(call, server.sessions(tenant))
-    else if (['MASTER', 'REPLICA', 'SLAVE', 'PUBSUB'].some((type) => args.is(3, type))) sendLines(call, [])
-    else reply.error(`ERR Unknown client type '${quoted(args, 3)}'`)
+    const kind = clientKind(args, 3)
+    if (kind === undefined) reply.error(`ERR Unknown client type '${quoted(args, 3)}'`)
+    else
+      sendLines(
+        call,
+        [...clientsOf(call)].filter((client) => kindOf(client) === kind),
+      )
   } else if (args.length > 3 && args.is(2, 'ID')) listById(call)
   else reply.error(SYNTAX)
+}
+
+function clientsOf(call: LocalCall): Iterable<ClientView> {
+  return call.server.clientsOf(tenantOf(call.session))
+}
+
+/** CLIENT INFO */
+function info(call: LocalCall): void {
+  for (const client of clientsOf(call)) {
+    if (client.session !== call.session) continue
+    sendLines(call, [client])
+    return
+  }
 }
 
 /** In the order that was asked for, each as often as it was asked for; ids of nobody, or of another tenant's, are left out. */
 function listById(call: LocalCall): void {
   const { args } = call
-  const byId = new Map<number, Session>()
-  for (const session of call.server.sessions(tenantOf(call.session))) byId.set(session.id, session)
-  const wanted: Session[] = []
+  const byId = new Map<number, ClientView>()
+  for (const client of clientsOf(call)) byId.set(client.session.id, client)
+  const wanted: ClientView[] = []
   for (let i = 3; i < args.length; i++) {
     const id = parseInt64(args.text(i, 21))
     if (id === undefined) {
       call.reply.error('ERR Invalid client ID')
       return
     }
-    const session = byId.get(Number(id))
-    if (session !== undefined) wanted.push(session)
+    const client = byId.get(Number(id))
+    if (client !== undefined) wanted.push(client)
   }
   sendLines(call, wanted)
 }
@@ -143,7 +180,7 @@ export const quirks: Readonly<Record<string, Quirk>> = {
   },
   'client|help': help(HELP),
   'client|id': { answer: (call) => call.reply.integer(call.session.id) },
-  'client|info': { answer: (call) => sendLines(call, [call.session]) },
+  'client|info': { answer: info },
   'client|list': { answer: list },
   'client|no-evict': {
     answer(call) {

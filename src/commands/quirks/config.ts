@@ -1,6 +1,8 @@
 import { globMatches } from '../../lib/glob.ts'
 import { databaseCount } from '../../session/tenant.ts'
-import type { LocalCall, Quirk } from '../spec.ts'
+import type { ArgView } from '../arg-view.ts'
+import { unknownSubcommand } from '../refusal.ts'
+import type { CommandSpec, LocalCall, Quirk } from '../spec.ts'
 import { help } from './help.ts'
 import { listeningPort } from './listening-port.ts'
 import { tenantOf } from './tenant-of.ts'
@@ -16,6 +18,8 @@ const HELP = [
   'CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
   'GET <pattern>',
   '    Return parameters matching the glob-like <pattern> and their values.',
+  'SET <directive> <value>',
+  '    Set the configuration <directive> to <value>.',
   'HELP',
   '    Prints this help.',
 ]
@@ -39,6 +43,8 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   databases: (call) => String(databaseCount(tenantOf(call.session))),
   hz: '10',
   'io-threads': '1',
+  // LATENCY has nothing to tell.
+  'latency-monitor-threshold': '0',
   loglevel: 'notice',
   maxclients: (call) => String(tenantOf(call.session).maxClients ?? DEFAULT_MAX_CLIENTS),
   // A limit of the whole server, not of this tenant, which has none.
@@ -47,7 +53,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   'maxmemory-policy': evictionPolicy,
   'min-replicas-to-write': '0',
   'min-slaves-to-write': '0',
-  'notify-keyspace-events': '',
+  'notify-keyspace-events': (call) => call.server.events(tenantOf(call.session)),
   port: (call) => String(listeningPort(call.session)),
   'proto-max-bulk-len': '536870912',
   'protected-mode': 'no',
@@ -56,6 +62,9 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   save: '',
   'slave-read-only': 'yes',
   slaveof: '',
+  // Microseconds.
+  'slowlog-log-slower-than': (call) => String(tenantOf(call.session).slowlog.slowerThan * 1000),
+  'slowlog-max-len': (call) => String(tenantOf(call.session).slowlog.entries),
   'tcp-backlog': '511',
   'tcp-keepalive': '300',
   timeout: '0',
@@ -99,8 +108,34 @@ function get(call: LocalCall): void {
   }
 }
 
+/** What a tenant may set: its own notifications of the keyspace, which frameworks switch on when they start. */
+const EVENTS = 'notify-keyspace-events'
+const EVENT_LETTERS = 'Ag$lshzxeKEtmdn'
+
+/** Why CONFIG SET parameter value … is not open with these parameters. */
+function refusesSet(args: ArgView): string | undefined {
+  for (let i = 2; i < args.length; i += 2) {
+    if (args.text(i, PATTERN_BYTES).toLowerCase() !== EVENTS)
+      return 'the configuration of the server belongs to its operator'
+  }
+  return undefined
+}
+
+function set(call: LocalCall): void {
+  const { args, reply, server, session } = call
+  const refusal = refusesSet(args)
+  const fails = (why: string) =>
+    reply.error(`ERR CONFIG SET failed (possibly related to argument '${EVENTS}') - ${why}`)
+  if (refusal !== undefined) reply.error(unknownSubcommand(args, server.command('config') as CommandSpec))
+  else if (args.length % 2 === 1) reply.error('ERR syntax error')
+  else if (args.length > 4) fails('duplicate parameter')
+  else if (server.setEvents(tenantOf(session), args.text(3, PATTERN_BYTES))) reply.simple('OK')
+  else fails(`Invalid event class character. Use '${EVENT_LETTERS}'.`)
+}
+
 /** CONFIG for reading what is harmless; the rest of it belongs to the operator and is refused. */
 export const quirks: Readonly<Record<string, Quirk>> = {
   'config|get': { answer: get },
   'config|help': help(HELP),
+  'config|set': { answer: set, refuses: refusesSet },
 }

@@ -5,14 +5,12 @@ import { databaseCount } from '../../session/tenant.ts'
 import type { ArgView } from '../arg-view.ts'
 import type { LocalCall, Quirk } from '../spec.ts'
 import { setClientName } from './client-name.ts'
+import { databaseNumber } from './database-number.ts'
 import { quoted } from './quoted.ts'
 import { tenantOf } from './tenant-of.ts'
 
 /** Enough for any name of a configured user; a longer one is nobody's. */
 const USER_BYTES = 1024
-
-const LEAST_INT = -(2n ** 31n)
-const MOST_INT = 2n ** 31n - 1n
 
 /** The configuration is UTF-8, and so are its names on the wire. */
 function userName(args: ArgView, i: number): string {
@@ -136,21 +134,24 @@ function speak(call: LocalCall, protocol: 2 | 3): void {
 
 function select(call: LocalCall): void {
   const { args, session, reply } = call
-  const db = parseInt64(args.text(1, 21))
-  if (db === undefined) reply.error('ERR value is not an integer or out of range')
-  else if (db < LEAST_INT || db > MOST_INT) {
-    reply.error(`ERR value is out of range, value must between ${LEAST_INT} and ${MOST_INT}`)
-  } else if (db < 0n || db >= databaseCount(tenantOf(session))) reply.error('ERR DB index is out of range')
+  const db = databaseNumber(args, 1)
+  if (typeof db === 'string') reply.error(db)
+  else if (db < 0 || db >= databaseCount(tenantOf(session))) reply.error('ERR DB index is out of range')
   else {
-    session.select(Number(db))
+    session.select(db)
     reply.simple('OK')
   }
 }
 
 function ping(call: LocalCall): void {
-  const { args, reply } = call
+  const { args, reply, session } = call
   if (args.length > 2) reply.error("ERR wrong number of arguments for 'ping' command")
-  else if (args.length === 2) reply.bulk(args.bytes(1))
+  else if (session.subscribed > 0 && session.protocol === 2) {
+    // In RESP2 a subscribed client expects nothing but messages, and this looks like one.
+    reply.array(2)
+    reply.bulk('pong')
+    reply.bulk(args.length === 2 ? args.bytes(1) : '')
+  } else if (args.length === 2) reply.bulk(args.bytes(1))
   else reply.simple('PONG')
 }
 

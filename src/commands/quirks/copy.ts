@@ -1,21 +1,42 @@
-import type { ArgView } from '../arg-view.ts'
-import type { Quirk } from '../spec.ts'
+import { databaseCount, keyPrefix } from '../../session/tenant.ts'
+import { isOption } from '../option-word.ts'
+import type { LocalCall, Quirk } from '../spec.ts'
+import { databaseNumber } from './database-number.ts'
+import { tenantOf } from './tenant-of.ts'
 
 /**
- * COPY … DB n would write into another database of the shared server, where no prefix of this tenant rules.
- * Words are C strings to the server: what stands behind a NUL does not count.
+ * COPY source destination [DB db] [REPLACE]. The databases of a tenant are prefixes in one database of the upstream, so
+ * DB never goes there: it becomes the prefix of the destination. Options are read, and their errors told, as the server
+ * does, the last DB rules; that source and destination are the same is for the server to see.
+ * https://redis.io/docs/latest/commands/copy/
  */
-function refuses(args: ArgView): string | undefined {
+function forward(call: LocalCall): readonly Buffer[] | undefined {
+  const { args, reply } = call
+  const tenant = tenantOf(call.session)
+  let { db } = call
+  let replace = false
   for (let i = 3; i < args.length; i++) {
-    const word = args.text(i, 8)
-    if (/^replace(\0|$)/i.test(word)) continue
-    return i + 1 < args.length && /^db(\0|$)/i.test(word)
-      ? 'DB leaves the database in which the tenant lives'
-      : undefined
+    if (isOption(args, i, 'REPLACE')) {
+      replace = true
+      continue
+    }
+    if (i + 1 === args.length || !isOption(args, i, 'DB')) {
+      reply.error('ERR syntax error')
+      return undefined
+    }
+    const number = databaseNumber(args, ++i)
+    if (typeof number === 'string' || number < 0 || number >= databaseCount(tenant)) {
+      reply.error(typeof number === 'string' ? number : 'ERR DB index is out of range')
+      return undefined
+    }
+    db = number
   }
-  return undefined
+  const source = Buffer.concat([call.prefix, args.bytes(1)])
+  const destination = Buffer.concat([keyPrefix(tenant, db), args.bytes(2)])
+  return replace ? [COPY, source, destination, REPLACE] : [COPY, source, destination]
 }
 
-export const quirks: Readonly<Record<string, Quirk>> = {
-  copy: { refuses },
-}
+const COPY = Buffer.from('COPY')
+const REPLACE = Buffer.from('REPLACE')
+
+export const quirks: Readonly<Record<string, Quirk>> = { copy: { forward } }

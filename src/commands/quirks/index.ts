@@ -1,6 +1,10 @@
 import type { Quirk } from '../spec.ts'
 import { quirks as blocking } from './blocking.ts'
 import { quirks as client } from './client.ts'
+import { quirks as clientKill } from './client-kill.ts'
+import { quirks as clientPause } from './client-pause.ts'
+import { quirks as clientUnblock } from './client-unblock.ts'
+import { quirks as cluster } from './cluster.ts'
 import { quirks as command } from './command.ts'
 import { quirks as config } from './config.ts'
 import { quirks as connection } from './connection.ts'
@@ -9,8 +13,13 @@ import { quirks as geo } from './geo.ts'
 import { quirks as info } from './info.ts'
 import { quirks as keysInReply } from './keys-in-reply.ts'
 import { quirks as keyspace } from './keyspace.ts'
+import { quirks as latency } from './latency.ts'
 import { quirks as migrate } from './migrate.ts'
+import { quirks as monitor } from './monitor.ts'
+import { quirks as move } from './move.ts'
+import { quirks as pubsub } from './pubsub.ts'
 import { quirks as server } from './server.ts'
+import { quirks as slowlog } from './slowlog.ts'
 import { quirks as sort } from './sort.ts'
 import { quirks as streams } from './streams.ts'
 import { quirks as transactions } from './transactions.ts'
@@ -19,16 +28,25 @@ import { quirks as transactions } from './transactions.ts'
 const GROUPS: readonly Readonly<Record<string, Quirk>>[] = [
   blocking,
   client,
+  clientKill,
+  clientPause,
+  clientUnblock,
+  cluster,
   command,
   config,
   connection,
   copy,
   geo,
   info,
+  latency,
   keyspace,
   keysInReply,
   migrate,
+  move,
+  monitor,
+  pubsub,
   server,
+  slowlog,
   sort,
   streams,
   transactions,

@@ -35,8 +35,7 @@ export const SECTIONS: ReadonlyMap<string, Section> = new Map<string, Section>([
   ['errorstats', { title: 'Errorstats', fields: () => [] }],
   ['latencystats', { title: 'Latencystats', fields: () => [] }],
   ['cluster', { title: 'Cluster', fields: () => [['cluster_enabled', 0]] }],
-  // Counting the keys of a tenant takes a scan, which every client that asks INFO at connect would cause.
-  ['keyspace', { title: 'Keyspace', fields: () => [] }],
+  ['keyspace', { title: 'Keyspace', fields: keyspace }],
 ])
 
 /** What INFO without arguments shows. */
@@ -72,20 +71,25 @@ function server(call: LocalCall): readonly Field[] {
     ['io_threads_active', 0],
     ['keyward_version', server.version],
     ['keyward_databases', databaseCount(tenantOf(session))],
+    ['keyward_keyspace_age_seconds', keyspaceAge(call)],
   ]
 }
 
 function clients(call: LocalCall): readonly Field[] {
   const tenant = tenantOf(call.session)
   let connected = 0
-  for (const _ of call.server.sessions(tenant)) connected++
+  let blocked = 0
+  for (const client of call.server.clientsOf(tenant)) {
+    connected++
+    if (client.blocked) blocked++
+  }
   return [
     ['connected_clients', connected],
     ['cluster_connections', 0],
     ['maxclients', tenant.maxClients ?? DEFAULT_MAX_CLIENTS],
     ['client_recent_max_input_buffer', 0],
     ['client_recent_max_output_buffer', 0],
-    ['blocked_clients', 0],
+    ['blocked_clients', blocked],
     ['tracking_clients', 0],
     ['clients_in_timeout_table', 0],
   ]
@@ -163,6 +167,7 @@ function persistence(call: LocalCall): readonly Field[] {
 }
 
 function stats(call: LocalCall): readonly Field[] {
+  const topics = call.server.topics(tenantOf(call.session))
   return [
     ['total_connections_received', 0],
     ['total_commands_processed', call.server.requests(tenantOf(call.session))],
@@ -184,9 +189,9 @@ function stats(call: LocalCall): readonly Field[] {
       ['keyspace_hits', 0],
       ['keyspace_misses', 0],
     ]),
-    ['pubsub_channels', 0],
-    ['pubsub_patterns', 0],
-    ['pubsubshard_channels', 0],
+    ['pubsub_channels', topics.channels],
+    ['pubsub_patterns', topics.patterns],
+    ['pubsubshard_channels', topics.shards],
     ['latest_fork_usec', 0],
     ['total_forks', 0],
     ['migrate_cached_sockets', 0],
@@ -228,6 +233,22 @@ function cpu(call: LocalCall): readonly Field[] {
     ['used_cpu_sys_children', '0.000000'],
     ['used_cpu_user_children', '0.000000'],
   ])
+}
+
+/**
+ * Databases with keys, by the last count: counting takes a walk over the server, and every client that connects may
+ * ask INFO, so it never waits for one. How many of the keys expire, nobody has counted.
+ */
+function keyspace(call: LocalCall): readonly Field[] {
+  const counts = [...call.server.keyCounts(tenantOf(call.session))].filter(({ keys }) => keys > 0)
+  return counts.map(({ db, keys }) => [`db${db}`, `keys=${keys},expires=0,avg_ttl=0`])
+}
+
+/** Of the oldest count in # Keyspace; -1 before the first one. */
+function keyspaceAge(call: LocalCall): number {
+  let oldest = -1
+  for (const { age } of call.server.keyCounts(tenantOf(call.session))) oldest = Math.max(oldest, age)
+  return oldest
 }
 
 function whole(call: LocalCall, fields: readonly Field[]): readonly Field[] {

@@ -83,11 +83,16 @@ describe('what is told', () => {
       places: { sent: 10, scheduled: 20, abandoned: 30, held: 40 },
       bytes: { sent: 1000, held: 2000 },
       oldest: 1500,
+      subscriber: { connections: 1, channels: 4, patterns: 5, shards: 6, reconnects: 7, messages: 8 },
       pins: { idle: 1, blocked: 2, transaction: 1, waiting: 6, oldest: 250 },
     }
     source.process = { ...source.process, upstreams: [{ name: 'main', usable: false, reconnects: 9, node }] }
     const text = await metrics.render()
     expect(value(text, 'keyward_upstream_up{upstream="main"}')).toBe(0)
+    expect(value(text, 'keyward_upstream_connections{upstream="main",kind="subscriber",state="ready"}')).toBe(1)
+    expect(value(text, 'keyward_upstream_topics{upstream="main",kind="pattern"}')).toBe(5)
+    expect(value(text, 'keyward_upstream_messages_total{upstream="main"}')).toBe(8)
+    expect(value(text, 'keyward_upstream_subscriber_reconnects_total{upstream="main"}')).toBe(7)
     expect(value(text, 'keyward_upstream_reconnects_total{upstream="main"}')).toBe(9)
     const connections = (kind: string, state: string) =>
       value(text, `keyward_upstream_connections{upstream="main",kind="${kind}",state="${state}"}`)

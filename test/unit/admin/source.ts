@@ -12,6 +12,7 @@ export function stats(some: Partial<StatsView> = {}): StatsView {
     scanExamined: 0,
     scanReturned: 0,
     pushes: 0,
+    subscriptions: 0,
     errors: new Map(),
     refusals: new Map(),
     latency: new Float64Array(LATENCY_BOUNDS.length + 1),

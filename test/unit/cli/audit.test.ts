@@ -10,7 +10,7 @@ cmdstat_get:calls=10,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
 cmdstat_eval:calls=200,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
 cmdstat_client|list:calls=3,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
 cmdstat_module|load:calls=4,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
-cmdstat_sort:calls=1,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
+cmdstat_config|set:calls=1,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
 cmdstat_json.set:calls=9,usec=5,usec_per_call=0.50,rejected_calls=0,failed_calls=0\r
 cmdstat_client:calls=0,usec=0,usec_per_call=0.00,rejected_calls=2,failed_calls=0\r
 `
@@ -22,7 +22,7 @@ describe('commandstats', () => {
       ['eval', 200],
       ['client|list', 3],
       ['module|load', 4],
-      ['sort', 1],
+      ['config|set', 1],
       ['json.set', 9],
     ])
   })
@@ -33,7 +33,7 @@ describe('commandstats', () => {
       ['json.set', 9, 'no'],
       ['module|load', 4, 'no'],
       ['eval', 200, 'pass'],
-      ['sort', 1, 'some'],
+      ['config|set', 1, 'some'],
       ['get', 10, 'yes'],
       ['client|list', 3, 'yes'],
     ])

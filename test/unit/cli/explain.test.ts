@@ -106,9 +106,72 @@ describe('refusals say why, and what the client sees', () => {
   })
 
   it('arguments that are not open', async () => {
-    const lines = await explain('SORT', 'l', 'BY', 'w_*')
+    const lines = await explain('CONFIG', 'SET', 'maxmemory', '1')
     expect(lines.refused).not.toBe('')
-    expect(lines.reply).toContain("unknown command 'SORT'")
+    expect(lines.reply).toBe("-ERR unknown subcommand 'SET'. Try CONFIG HELP.")
+  })
+})
+
+describe('what is not simply the request with a prefix in it', () => {
+  it('patterns of SORT', async () => {
+    expect((await explain('SORT', 'l', 'BY', 'w_*', 'GET', '#', 'GET', 'h_*->f', 'STORE', 'd')).sent).toBe(
+      'SORT tenant:l BY tenant:w_* GET # GET tenant:h_*->f STORE tenant:d',
+    )
+    expect((await explain('SORT', 'l', 'BY', 'nosort')).sent).toBe('SORT tenant:l BY nosort')
+  })
+
+  it('databases', async () => {
+    const five = ['-c', file, '--tenant', 'acme']
+    expect((await explain(...five, 'MOVE', 'k', '2')).sent).toBe('RENAMENX acme:0:k acme:2:k')
+    expect((await explain(...five, 'COPY', 'a', 'b', 'DB', '1', 'REPLACE')).sent).toBe('COPY acme:0:a acme:1:b REPLACE')
+    expect(await explain('MOVE', 'k', '2')).toMatchObject({
+      reply: '-ERR DB index is out of range',
+      route: 'local: Keyward answers it, nothing is sent upstream',
+    })
+  })
+
+  it('jobs', async () => {
+    expect(await explain('SCAN', '17', 'COUNT', '5000', 'MATCH', 'a*', 'TYPE', 'set')).toMatchObject({
+      sent: expect.stringMatching(/^SCAN 17 MATCH tenant:a\* COUNT 1000 TYPE set; again .* scan\.fillTime/),
+      route: expect.stringMatching(/^job: /),
+      multi: 'refused: it is done by many upstream calls, which cannot be one with the rest',
+    })
+    expect((await explain('SCAN', 'x')).reply).toBe('-ERR invalid cursor')
+    expect((await explain('SCAN', '0', 'COUNT', '0')).reply).toBe('-ERR syntax error')
+    expect((await explain('KEYS', 'k')).sent).toBe('EXISTS tenant:k')
+    expect((await explain('KEYS', '[a]*')).sent).toMatch(/^SCAN 0 MATCH tenant:\[a\]\* COUNT 1000; /)
+    expect((await explain('DBSIZE')).sent).toMatch(/^SCAN 0 MATCH tenant:\* COUNT 1000; .*one walk/)
+    expect((await explain('-c', file, '--tenant', 'acme', 'FLUSHDB')).sent).toMatch(/MATCH acme:0:\* .*UNLINK/)
+    expect((await explain('-c', file, '--tenant', 'acme', 'FLUSHALL')).sent).toMatch(/MATCH acme:\* .*UNLINK/)
+    expect((await explain('RANDOMKEY')).sent).toMatch(/^RANDOMKEY; .*MATCH tenant:\*/)
+    expect((await explain('CLIENT', 'UNBLOCK', '7', 'ERROR')).sent).toMatch(/^CLIENT UNBLOCK <id> ERROR; /)
+  })
+
+  it('channels', async () => {
+    const acme = ['-c', file, '--tenant', 'acme']
+    expect(await explain(...acme, 'PUBLISH', 'c', 'm')).toMatchObject({
+      channel: 'argument 1: c becomes acme:c',
+      sent: 'PUBLISH acme:c m',
+      route: 'lane: a shared connection',
+    })
+    expect(await explain(...acme, 'SUBSCRIBE', 'a', 'b')).toMatchObject({
+      sent: 'SUBSCRIBE acme:a acme:b; once for all clients of this process that share a name',
+      route: expect.stringMatching(/^subscriber: /),
+    })
+    expect((await explain(...acme, 'PSUBSCRIBE', 'news.[ab]*')).sent).toMatch(/^PSUBSCRIBE acme:news\.\[ab\]\*; /)
+    expect((await explain(...acme, 'SUBSCRIBE', '__keyspace@1__:k')).sent).toMatch(/PSUBSCRIBE __keyspace@0__:acme:\*$/)
+    expect((await explain(...acme, 'UNSUBSCRIBE', 'a')).sent).toMatch(/^UNSUBSCRIBE acme:a; if no other client /)
+    expect((await explain(...acme, 'PUBSUB', 'CHANNELS')).sent).toBe('PUBSUB CHANNELS acme:*')
+    expect((await explain(...acme, 'PUBSUB', 'NUMPAT')).route).toMatch(/^local: /)
+    expect((await explain('-c', file, '--tenant', 'whole', 'SUBSCRIBE', 'a')).sent).toMatch(/^SUBSCRIBE a; /)
+  })
+
+  it('commands about commands', async () => {
+    expect((await explain('COMMAND', 'INFO', 'get', 'eval')).sent).toBe('COMMAND INFO get keyward-none')
+  })
+
+  it('what is local, but not in MULTI', async () => {
+    expect(await explain('HELLO', '3')).toMatchObject({ multi: expect.stringMatching(/^refused: /) })
   })
 })
 

@@ -118,7 +118,7 @@ describe('who may run what', () => {
       'eval',
       'fcall',
       'function|load',
-      'config|set',
+      'config|rewrite',
       'debug',
       'migrate',
       'module|load',
@@ -146,13 +146,17 @@ describe('the lists against the facts of the table', () => {
     expect(reviewed.filter((each) => (each.route === 'blocking') !== (each.quirk.blocks !== undefined))).toEqual([])
   })
 
-  test('nothing for pub/sub or the administrator is open, but what is answered here', () => {
+  test('nothing for pub/sub or the administrator goes upstream as it is', () => {
     const suspicious = reviewed.filter((each) => each.flags & (FLAG.PUBSUB | FLAG.ADMIN))
-    expect(suspicious.filter((each) => !SESSION.names.includes(each.name)).map((each) => each.name)).toEqual([])
+    const asItIs = suspicious.filter(
+      ({ route, quirk }) => route === 'shared' && quirk.forward === undefined && quirk.channel === undefined,
+    )
+    expect(asItIs.map((each) => each.name)).toEqual([])
   })
 
   test('a command without keys is of the session, of a transaction, help, or Keyward’s own work', () => {
-    const own = (each: CommandSpec) => each.route === 'job' || each.route === 'pubsub' || each.route === 'local'
+    const own = ({ route, quirk }: CommandSpec) =>
+      /job|pubsub|local/.test(route) || quirk.forward !== undefined || quirk.channel !== undefined
     const keyless = reviewed.filter((each) => each.firstKey === 0 && !SESSION.names.includes(each.name) && !own(each))
     expect(keyless.map((each) => each.name).sort()).toEqual([
       'discard',
@@ -160,6 +164,7 @@ describe('the lists against the facts of the table', () => {
       'memory|help',
       'multi',
       'object|help',
+      'pubsub|help',
       'unwatch',
       'wait',
       'waitaof',

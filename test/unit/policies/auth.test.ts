@@ -12,6 +12,8 @@ function tenant(name: string, users: Record<string, string | undefined>): Tenant
     databases: undefined,
     maxClients: undefined,
     buffers: { request: 1, output: 1, pubsub: 1 },
+    subscriptions: 1,
+    slowlog: { slowerThan: 10, entries: 128 },
     users: new Map(
       Object.entries(users).map(([user, password]) => [
         user,

@@ -85,10 +85,10 @@ describe('questions to the upstream', () => {
     for (const inner of [
       ['EVAL', 'x', '0'],
       ['nosuch', 'a'],
-      ['client', 'kill'],
+      ['client', 'caching'],
       ['client', 'nosuch'],
       ['client|id', 'a'],
-      ['config', 'set', 'a', 'b'],
+      ['config', 'rewrite'],
     ]) {
       expect(forwarded('GETKEYS', ...inner)[2]).toBe('keyward-none')
     }

@@ -92,3 +92,18 @@ test('a map in RESP3', () => {
   expect(client.ask('CONFIG', 'GET', 'timeout')).toBe('%1\r\n$7\r\ntimeout\r\n$1\r\n0\r\n')
   expect(client.ask('CONFIG', 'GET', 'nosuch')).toBe('%0\r\n')
 })
+
+test('CONFIG SET takes notify-keyspace-events alone, in any case, and tells of its mistakes in Redis’ words', () => {
+  expect(client.ask('CONFIG', 'SET', 'Notify-Keyspace-Events', 'KEA')).toBe('+OK\r\n')
+  expect(get('notify-keyspace-events')).toEqual(new Map([['notify-keyspace-events', 'KEA']]))
+  expect(client.ask('CONFIG', 'SET', 'notify-keyspace-events', 'Q')).toBe(
+    "-ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'.\r\n",
+  )
+  expect(client.ask('CONFIG', 'SET', 'notify-keyspace-events', 'K', 'notify-keyspace-events', 'E')).toMatch(
+    /duplicate parameter/,
+  )
+  expect(client.ask('CONFIG', 'SET', 'notify-keyspace-events', 'K', 'hz', '1')).toBe(
+    "-ERR unknown subcommand 'SET'. Try CONFIG HELP.\r\n",
+  )
+  expect(get('notify-keyspace-events')).toEqual(new Map([['notify-keyspace-events', 'KEA']]))
+})

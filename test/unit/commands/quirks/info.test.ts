@@ -55,6 +55,24 @@ describe('sections', () => {
   })
 })
 
+describe('the keyspace', () => {
+  test('before it was counted', () => {
+    expect(info('keyspace')).toBe('$12\r\n# Keyspace\r\n\r\n')
+    expect(fields(info()).get('keyward_keyspace_age_seconds')).toBe('-1')
+  })
+
+  test('databases with keys, by the last count', () => {
+    server.counts = [
+      { db: 0, keys: 7, age: 3 },
+      { db: 2, keys: 0, age: 60 },
+      { db: 3, keys: 1, age: 5 },
+    ]
+    const text = '# Keyspace\r\ndb0:keys=7,expires=0,avg_ttl=0\r\ndb3:keys=1,expires=0,avg_ttl=0\r\n'
+    expect(info('keyspace')).toBe(`$${text.length}\r\n${text}\r\n`)
+    expect(fields(info('server')).get('keyward_keyspace_age_seconds')).toBe('60')
+  })
+})
+
 describe('the view of a tenant', () => {
   test('what clients look at when they connect', () => {
     const seen = fields(info())

@@ -1,17 +1,19 @@
-import type { Errand, Exchange } from '../../commands/exchange.ts'
-import type { CommandSpec } from '../../commands/spec.ts'
-import { ReplyWriter } from '../../resp/reply-writer.ts'
-import type { Tenant } from '../../session/tenant.ts'
-import { Caller, CallFailed } from '../../upstream/caller.ts'
-import type { Node } from '../../upstream/node.ts'
-import type { DispatchClient } from '../dispatch-client.ts'
-import type { ClientEnv } from '../env.ts'
-import type { Incoming } from '../incoming.ts'
-import type { Outgoing } from '../outgoing.ts'
-import { Counts } from './counts.ts'
-import { JOBS, OUTLIVING } from './index.ts'
-import { type JobCall, type JobEnv, Refused } from './job.ts'
-import { Sweeps } from './sweeps.ts'
+import type { Errand, Exchange } from '../commands/exchange.ts'
+import type { CommandSpec } from '../commands/spec.ts'
+import { BadReply } from '../resp/reply-scanner.ts'
+import { ReplyWriter } from '../resp/reply-writer.ts'
+import type { Tenant } from '../session/tenant.ts'
+import { Caller, CallFailed } from '../upstream/caller.ts'
+import type { Node } from '../upstream/node.ts'
+import type { DispatchClient } from './dispatch-client.ts'
+import type { ClientEnv } from './env.ts'
+import type { Incoming } from './incoming.ts'
+import { Counts } from './jobs/counts.ts'
+import { JOBS, OUTLIVING } from './jobs/index.ts'
+import type { JobCall, JobEnv } from './jobs/job.ts'
+import { Refused } from './jobs/refused.ts'
+import { Sweeps } from './jobs/sweeps.ts'
+import type { Outgoing } from './outgoing.ts'
 
 /** Starts jobs: a request becomes an errand that runs when all earlier requests of its client are answered. */
 export class JobDispatcher {
@@ -26,13 +28,21 @@ export class JobDispatcher {
     const specOf = (name: string) => env.table.byName(name) as CommandSpec
     const specs = {
       scan: specOf('scan'),
+      dbsize: specOf('dbsize'),
       unlink: specOf('unlink'),
       exists: specOf('exists'),
       randomkey: specOf('randomkey'),
     }
     const sweeps = new Sweeps()
-    this.counts = new Counts(specs.scan, sweeps)
-    this.jobEnv = { specs, sweeps, counts: this.counts, gates: env.gates, log: env.log }
+    this.counts = new Counts(specs, sweeps)
+    this.jobEnv = {
+      specs,
+      sweeps,
+      counts: this.counts,
+      gates: env.gates,
+      log: env.log,
+      findClient: (tenant, id) => env.findClient(tenant, id),
+    }
   }
 
   take(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
@@ -49,7 +59,7 @@ class JobRun implements Errand {
   private readonly x: Exchange
   private readonly client: DispatchClient
   private readonly tenant: Tenant
-  private readonly args: readonly Buffer[]
+  readonly request: readonly Buffer[]
   private readonly jobEnv: JobEnv
   private readonly env: ClientEnv
   private caller: Caller | undefined = undefined
@@ -66,7 +76,7 @@ class JobRun implements Errand {
     this.x = x
     this.client = client
     this.tenant = tenant
-    this.args = args
+    this.request = args
     this.jobEnv = jobEnv
     this.env = env
   }
@@ -76,7 +86,7 @@ class JobRun implements Errand {
     this.caller = new Caller(() => this.env.node(tenant), client.tenantIndex)
     const reply = new ReplyWriter(client.protocol)
     const call: JobCall = {
-      args: this.args,
+      args: this.request,
       tenant,
       tenantIndex: client.tenantIndex,
       prefix: x.prefix,
@@ -91,6 +101,7 @@ class JobRun implements Errand {
       },
     }
     client.stats.jobs++
+    x.since = this.env.clock.now
     JOBS[x.spec.name](call).then(
       () => client.finish(x, reply.take()),
       (error) => this.failed(error),
@@ -102,7 +113,8 @@ class JobRun implements Errand {
     if (error instanceof Refused) client.finish(x, error.reply)
     else if (error instanceof CallFailed) client.failApart(x, error.code)
     else {
-      this.env.fault(error)
+      // A lie of the upstream's is told by the connection that it closes.
+      if (!(error instanceof BadReply)) this.env.fault(error)
       client.failApart(x, 'BADUPSTREAM')
     }
   }
