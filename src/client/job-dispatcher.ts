@@ -83,7 +83,7 @@ class JobRun implements Errand {
 
   begin(): void {
     const { x, client, tenant } = this
-    this.caller = new Caller(() => this.env.node(tenant), client.tenantIndex)
+    this.caller = new Caller(() => this.env.node(tenant), client.tenantIndex, x.receivedAt)
     const reply = new ReplyWriter(client.protocol)
     const call: JobCall = {
       args: this.request,

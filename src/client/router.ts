@@ -156,7 +156,8 @@ export class Router {
     this.wanted = false
     this.asking = true
     this.askedNode = node
-    node.pinPool.ask(this.pinUse, this.client, this.client.protocol)
+    const receivedAt = this.head?.receivedAt ?? 0
+    node.pinPool.ask(this.pinUse, this.client, this.client.protocol, receivedAt)
   }
 
   pinReady(pin: Connection): void {

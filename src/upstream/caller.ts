@@ -34,10 +34,15 @@ export class Caller implements ExchangeClient {
   gone = false
   readonly tenantIndex: number
   private readonly nodeOf: () => Node
+  private readonly receivedAt: number | undefined
 
-  /** `nodeOf`: the tenant's node; a reload may put another in its place. */
-  constructor(nodeOf: () => Node, tenantIndex: number) {
+  /**
+   * `nodeOf`: the tenant's node; a reload may put another in its place. `receivedAt`: clock time of the request that
+   * is served, from which `hold.time` counts.
+   */
+  constructor(nodeOf: () => Node, tenantIndex: number, receivedAt?: number) {
     this.nodeOf = nodeOf
+    this.receivedAt = receivedAt
     this.tenantIndex = tenantIndex
   }
 
@@ -54,7 +59,7 @@ export class Caller implements ExchangeClient {
     const { node } = this
     if (this.gone || node.ended) return Promise.reject(new CallFailed('UPSTREAMDOWN'))
     return new Promise((resolve, reject) => {
-      const x = new Exchange(this, spec, node.clock.now)
+      const x = new Exchange(this, spec, this.receivedAt ?? node.clock.now)
       x.setBytes(encodeRequest(args))
       x.plain = false
       x.patience = node.options.timeouts.request

@@ -25,7 +25,9 @@ export interface LaneHost {
   readonly usable: boolean
   readonly resp3: boolean
   dialLane(key: LaneKey): Connection
-  /** Runs fn after `delay` milliseconds unless the node was stopped. */
+  /** Clock time from which the holding of a request counts that was received then. */
+  heldSince(receivedAt: number): number
+  /** Runs fn after `delay` milliseconds, or when the server is back, unless the node was stopped. */
   later(delay: number, fn: () => void): void
 }
 
@@ -81,6 +83,8 @@ export class LaneSet implements Via {
     x.client.via = this
     x.own()
     this.open()
+    // Behind the barrier it may have waited for others that were held: that time counts.
+    if (x.heldAt === 0) x.heldAt = this.host.heldSince(x.receivedAt)
     // Of an upstream that is there, only this set's first lane is being opened: `buffers.request` is limit enough.
     if (!this.host.usable && this.held.bytes + x.size > this.host.holdMemory) fail(x, 'UPSTREAMDOWN')
     else this.held.add(x, this.host.now())
@@ -213,8 +217,7 @@ export class LaneSet implements Via {
 
   /** Fails what has been held longer than hold.time. */
   expire(now: number): void {
-    const oldest = this.held.oldest
-    if (oldest === undefined || now - oldest < this.host.holdTime) return
+    if (this.held.count === 0) return
     for (const x of this.held.take((one) => now - one.heldAt >= this.host.holdTime)) {
       if (this.refusals.has(x)) this.refuse(x)
       else fail(x, 'UPSTREAMDOWN')

@@ -13,6 +13,7 @@ import { type NodeView, viewNode } from './node-view.ts'
 import type { UpstreamOptions } from './options.ts'
 import { Pace } from './pace.ts'
 import { type PinHost, Pins } from './pins.ts'
+import { Retries } from './retries.ts'
 import { type FactsLog, ServerFacts } from './server-facts.ts'
 import { Subscriber, type SubscriberHost } from './subscriber.ts'
 import { checkTimeOuts } from './time-outs.ts'
@@ -62,6 +63,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   private readonly control = new Control()
   private readonly fence = new Fence(this, this.control)
   private timer: NodeJS.Timeout | undefined
+  private readonly retries = new Retries()
   private stopped = false
   private retiring = false
   private lastWhy = ''
@@ -89,6 +91,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
 
   stop(): void {
     this.stopped = true
+    this.retries.stop()
     clearInterval(this.timer)
     for (const connection of [...this.opened.keys()]) connection.close('Keyward stops')
     this.subscriber.stop()
@@ -184,6 +187,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
       this.env.log.info({ upstream: this.options.name, version: facts.version }, 'upstream is usable')
       this.downSince = undefined
       this.everUp = true
+      this.retries.hurry()
     }
     this.replicaUntil = 0
     if (facts.role === 'slave') {
@@ -204,10 +208,11 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   }
 
   later(delay: number, fn: () => void): void {
-    const timer = setTimeout(() => {
-      if (!this.stopped) fn()
-    }, delay)
-    timer.unref()
+    this.retries.later(delay, fn)
+  }
+
+  heldSince(receivedAt: number): number {
+    return this.downSince === undefined ? this.clock.now : Math.max(receivedAt, this.downSince)
   }
 
   // What handshakes ask and learn.

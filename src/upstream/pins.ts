@@ -12,6 +12,7 @@ export interface PinHost {
   readonly open: boolean
   now(): number
   dialPin(protocol: 2 | 3): Connection
+  heldSince(receivedAt: number): number
   later(delay: number, fn: () => void): void
 }
 
@@ -59,15 +60,16 @@ export class Pins {
 
   /**
    * Asks for a pin. `client.pinReady` or `pinRefused` is called, at once or later. Over the cap a blocking command is
-   * refused at once (Redis' own words for it), a transaction waits for one to be given back.
+   * refused at once (Redis' own words for it), a transaction waits for one to be given back. `receivedAt`: of the request
+   * that needs it, clock time.
    */
-  ask(use: PinUse, client: ExchangeClient, protocol: 2 | 3): void {
+  ask(use: PinUse, client: ExchangeClient, protocol: 2 | 3, receivedAt: number): void {
     const full = this.full(use, client.tenantIndex)
     if (full && use === 'blocked') {
       client.pinRefused('MAXCLIENTS')
       return
     }
-    this.waiters.push({ client, use, protocol, since: this.host.now() })
+    this.waiters.push({ client, use, protocol, since: this.host.heldSince(receivedAt) })
     this.serve()
   }
 
