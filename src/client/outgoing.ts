@@ -30,7 +30,7 @@ export class Outgoing {
   open(client: DispatchClient, spec: CommandSpec): Exchange {
     const x = new Exchange(client, spec, this.clock.now)
     const session = client.session
-    const prefix = spec.quirk.channel === undefined ? session.prefix : session.channelPrefix
+    const prefix = spec.channel === 0 ? session.prefix : session.channelPrefix
     x.prefix = prefix
     x.patience = (client.node as Node).options.timeouts.request
     x.plain = (spec.quirk.reply === undefined && spec.quirk.instead === undefined) || prefix.length === 0
@@ -48,9 +48,9 @@ export class Outgoing {
     const { spec } = x
     const { keys } = this
     const { buf, start, end, args } = request
-    if (spec.quirk.channel !== undefined) {
+    if (spec.channel > 0) {
       keys.count = 1
-      keys.at[0] = spec.quirk.channel
+      keys.at[0] = spec.channel
     } else if (spec.firstKey > 0 && spec.firstKey === spec.lastKey) {
       keys.count = 1
       keys.at[0] = spec.firstKey

@@ -63,7 +63,7 @@ function readSent(x: Exchange): SentArguments {
   }
   offsets.fill(used, 2 * shown)
   const keys = new KeyList()
-  if (x.spec.quirk.channel !== undefined) keys.push(x.spec.quirk.channel)
+  if (x.spec.channel > 0) keys.push(x.spec.channel)
   else if (prefix.length > 0) findKeys(x.spec, new ArgView().set(bytes, count, offsets), keys)
   for (let k = 0; k < keys.count; k++) {
     const i = keys.at[k]

@@ -166,7 +166,7 @@ export class TransactionDispatcher {
     }
     const x = this.open(client, spec)
     x.plain = !x.mute
-    if (tx.db !== undefined && spec.quirk.channel === undefined) x.prefix = keyPrefix(tenant, tx.db)
+    if (tx.db !== undefined && spec.channel === 0) x.prefix = keyPrefix(tenant, tx.db)
     if (spec.route === 'local') {
       const { buf, start, end, argc, args } = request
       tx.queue({ kind: 'local', spec, args: new StoredArgs(buf, start, end, argc, args) })

@@ -86,7 +86,32 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     where: 'CONFIG GET',
-    what: 'Knows a fixed list of harmless parameters. CONFIG SET and the rest are not open.',
+    what: 'Knows a fixed list of harmless parameters.',
+  },
+  {
+    where: 'CONFIG SET',
+    what: 'Takes notify-keyspace-events alone, for this tenant and process: it chooses among what the upstream sends; for a tenant without a prefix it changes nothing. The rest is not open.',
+  },
+  {
+    where: 'PUBLISH, SPUBLISH, PUBSUB',
+    what: 'Counts are exact as long as nobody subscribes or leaves in the same moment. Clients behind other Keyward processes are counted from the second question on, up to a thousand names with more than one client for each process. NUMPAT counts the patterns of this process.',
+  },
+  {
+    where: 'SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE',
+    what: 'Messages do not come on the connection of replies: one that a client publishes to itself, in RESP3, may come behind the reply to PUBLISH, and one that was published before may come behind the answer to PING. Around the acknowledgements order is as in Redis. Names are limited to 1 MiB, and a tenant to `subscriptions` of them.',
+  },
+  {
+    where: 'SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE',
+    what: 'When the upstream connection is lost, clients stay subscribed; what is published until it is back is lost. While it is away, subscribing waits for `hold.time`, then fails.',
+  },
+  {
+    where: 'AUTH, HELLO',
+    what: 'As another tenant, they end all subscriptions of the connection, without a message.',
+  },
+  {
+    where: 'keyspace notifications',
+    commands: 'psubscribe subscribe',
+    what: 'Without `notify-keyspace-events` of its own, a tenant gets what the upstream’s setting says. FLUSHDB sends a `del` for each key.',
   },
   {
     where: 'MOVE',

@@ -57,6 +57,8 @@ export interface CommandSpec {
   readonly firstKey: number
   readonly lastKey: number
   readonly keyStep: number
+  /** The argument that is a channel: the tenant's prefix goes in front of it, whatever the database. 0: none. */
+  readonly channel: number
   readonly route: Route
   readonly open: Openness
   /** Why it is not open for prefixed tenants; for the log, `keyward explain` and docs/commands.md. '' when it is open. */
@@ -102,8 +104,8 @@ export interface Quirk {
   forward?(call: LocalCall): readonly Buffer[] | undefined
   /** What the client gets in place of this error reply (without `-` and CRLF), as a whole frame; undefined: the error. */
   instead?(error: string): Buffer | undefined
-  /** This argument is a channel: the tenant's prefix goes in front of it, whatever the database. */
-  readonly channel?: 1
+  /** Which argument is a channel of the tenant's. */
+  readonly channel?: number
   /** The reply counts or names subscribers: client/pubsub/counts.ts makes it what the tenant must see. */
   readonly corrected?: true
   /** Calls `strip` on every element of the reply that is a raw key. Leaves nulls and errors alone. */

@@ -54,6 +54,7 @@ function specOf(
     firstKey: range.first,
     lastKey: range.last,
     keyStep: range.step,
+    channel: quirk.channel ?? 0,
     route,
     open,
     refusal: open === 'tenant' ? '' : reason(row.name),

@@ -4,8 +4,8 @@ import { show } from './units.ts'
 /** Keyward's own keys on every upstream start with it. */
 export const OWN_PREFIX = 'keyward:'
 
-/** Channels of keyspace notifications start so: a tenant with such a prefix, or with their first letters, could hear those of all. */
-const NOTIFICATIONS = ['__keyspace@', '__keyevent@']
+/** Redis' own channels start so: a tenant with such a prefix, or with their first letters, could hear what is not its own. */
+const SERVER_CHANNELS = ['__keyspace@', '__keyevent@', '__redis__:', '__sentinel__:']
 
 /** Every key on the wire carries its prefix; longer ones are a mistake. */
 const LONGEST = 128
@@ -34,9 +34,9 @@ export const prefix: Kind<string> = {
         cure: 'use printable ASCII without blanks, quotes, backslash, braces, glob characters (* ? [ ]) and ^, such as "acme:"',
       }
     }
-    if (raw !== '' && NOTIFICATIONS.some((channels) => overlap(raw, channels))) {
+    if (raw !== '' && SERVER_CHANNELS.some((channels) => overlap(raw, channels))) {
       return {
-        message: `${show(raw)} is where Redis publishes what happens to keys of all tenants`,
+        message: `${show(raw)} is how channels begin that Redis itself publishes to`,
         cure: 'use another prefix, such as "acme:"',
       }
     }

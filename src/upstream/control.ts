@@ -67,6 +67,7 @@ const CONTROL: CommandSpec = {
   firstKey: 0,
   lastKey: 0,
   keyStep: 0,
+  channel: 0,
   route: 'shared',
   open: 'refused',
   refusal: '',

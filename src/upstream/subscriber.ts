@@ -96,10 +96,6 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
     }
   }
 
-  find(kind: TopicKind, name: Buffer): Topic | undefined {
-    return this.topics[kind].get(name.toString('latin1'))
-  }
-
   /** The topic of this name is wanted, by the same owner as ever. Its owner hears when the server has it. */
   want(kind: TopicKind, name: Buffer, owner: TopicOwner): Topic {
     const key = name.toString('latin1')

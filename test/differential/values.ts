@@ -181,15 +181,6 @@ const EXACT: Readonly<Record<string, readonly string[]>> = {
   'scan.type': ['string', 'hash', 'ZSET', 'stream', 'nosuch', '', 'str'],
   'client|pause.timeout': ['0', '1', '2', '-1', '0.5'],
   'client|unblock.client-id': ['999999', '0', '-1', '18446744073709551615'],
-  ...Object.fromEntries(
-    ['channel', 'shardchannel', 'pattern']
-      .map((name) => [name, PATTERNS])
-      .flatMap(([name, list]) =>
-        ['publish', 'spublish', 'pubsub|channels', 'pubsub|numsub', 'pubsub|shardchannels', 'pubsub|shardnumsub'].map(
-          (command) => [`${command}.${name}`, list],
-        ),
-      ),
-  ),
   'memory|usage.count': ['0', '1', '5', '100'],
 }
 
@@ -247,6 +238,7 @@ export function zrangeBounds(words: readonly string[]): readonly string[] {
 /** A value for an argument that is neither a key, a token nor made of parts. */
 export function valueFor({ name, type, token }: Argument, { command, group, random, payloads }: Context): string {
   if (command.startsWith('sort') && type === 'pattern') return random.pick(SORT_PATTERNS[token ?? 'GET'])
+  if (/^(s?publish|pubsub)/.test(command) && /channel|pattern/.test(name)) return random.pick(PATTERNS)
   const exact = EXACT[`${command}.${name}`]
   if (exact !== undefined) return random.pick(exact)
   if (name === 'serialized-value') return random.pick(payloads)

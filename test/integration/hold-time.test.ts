@@ -27,7 +27,7 @@ test('a pipeline that goes many ways is held once, not once for each way', async
   await start()
   const client = await keyward.connect({ password: 'acme' })
   await client.command('SET', 'a', 1)
-  await redis.kill()
+  await redis.kill('SIGKILL')
   expect(await eventually(() => !keyward.proxy.view().upstreams[0].usable)).toBe(true)
   const ways = [
     ['GET', 'a'],
@@ -53,7 +53,7 @@ test('when one connection is there again, the others do not wait for their own n
   await three.command('HELLO', 3)
   await two.command('SET', 'a', 1)
   await three.command('GET', 'a')
-  await redis.kill()
+  await redis.kill('SIGKILL')
   // Until every attempt is two seconds after the one before.
   await new Promise((resolve) => setTimeout(resolve, 5000))
   await redis.restart()

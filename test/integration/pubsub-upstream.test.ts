@@ -237,3 +237,41 @@ test('a connection that was quiet is not taken for dead when an acknowledgement 
   await client.exchange(request('SUBSCRIBE', 'y'))
   expect(own.proxy.view().upstreams[0].node.subscriber.reconnects).toBe(0)
 })
+
+test('what comes from the upstream in drips is the same', async () => {
+  const drips = await FaultProxy.start({ port: redis.port })
+  drips.faults.trickle = 7
+  others.push({ stop: () => drips.stop() })
+  const own = await startKeyward(configFor({ url: `redis://127.0.0.1:${drips.port}` }))
+  others.unshift({ stop: () => own.stop() })
+  const [two, three] = [await connect(own), await connect(own, 'acme', 3)]
+  await two.exchange(request('SUBSCRIBE', 'x', 'y'), 2)
+  await three.exchange(request('PSUBSCRIBE', 'x*', '*'), 2)
+  const payload = `\r\n$3\r\n${'z'.repeat(300)}`
+  expect(await redis.cli('PUBLISH', 'acme:x', payload)).toBe('3')
+  const body = `$1\r\nx\r\n$${payload.length}\r\n${payload}\r\n`
+  expect((await two.reply()).toString()).toBe(`*3\r\n$7\r\nmessage\r\n${body}`)
+  const heard = (await three.replies(2)).map(String).sort()
+  expect(heard).toEqual([`>4\r\n$8\r\npmessage\r\n$1\r\n*\r\n${body}`, `>4\r\n$8\r\npmessage\r\n$2\r\nx*\r\n${body}`])
+})
+
+test('where the upstream knows no shard channels, the command is unknown in its own words', async () => {
+  const old = await ScriptedServer.start((args) => {
+    const [word, name] = [args[0].toLowerCase(), args[1]]
+    if (word === 'ping') return '+PONG\r\n'
+    if (word === 'ssubscribe') return `-ERR unknown command \`ssubscribe\`, with args beginning with: \`${name}\`, \r\n`
+    if (word !== 'subscribe') return undefined
+    return args
+      .slice(1)
+      .map((one) => `*3\r\n$9\r\nsubscribe\r\n$${one.length}\r\n${one}\r\n:1\r\n`)
+      .join('')
+  })
+  others.push({ stop: () => old.stop() })
+  const own = await startKeyward(configFor({ url: old.url }))
+  others.unshift({ stop: () => own.stop() })
+  const client = await connect(own)
+  expect(await client.command('Ssubscribe', 'x', 'y')).toBe(
+    "-ERR unknown command 'Ssubscribe', with args beginning with: 'x' 'y' \r\n",
+  )
+  expect(await client.command('SUBSCRIBE', 'x')).toContain('subscribe')
+})

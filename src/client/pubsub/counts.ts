@@ -13,30 +13,60 @@ import type { TenantTopics } from './tenant-topics.ts'
  * or goes in the same moment.
  */
 
+/** Where it is counted. */
+export interface CountingPlace {
+  /** Only asked for when somebody else subscribes. */
+  elsewhere(): Elsewhere
+}
+
 /**
- * Makes `reply`, to the command `name`, what the tenant of `asked` must see. `topics`: its own, if it has any here.
- * `elsewhere` is only asked for when somebody else subscribes.
+ * How many got a message that was published to the channel of `asked`, when the server says `count`. `topics`: the
+ * tenant's own, if it has any here.
  */
-export function correctReply(
+export function receivers(
+  count: number,
+  kind: 'channel' | 'shard',
+  { tenant, name }: Asked,
+  topics: TenantTopics | undefined,
+  place: CountingPlace,
+): number {
+  // Nobody got it, nobody here either: perhaps our connection is lost, and we do not know it yet.
+  if (name === undefined || count === 0) return count
+  let ours = 0
+  let here = 0
+  if (topics !== undefined) {
+    const audience = topics.find(kind, name)
+    ours = audience?.weight ?? 0
+    // While the topic is being subscribed to again, nobody here got it.
+    here = ours * (audience?.sinks.size ?? 0)
+    if (kind === 'channel' && topics.hasPatterns) {
+      const raw = Buffer.concat([topics.prefix, name])
+      for (const pattern of topics.patterns) {
+        if (pattern.weight === 0) continue
+        if (globMatches(pattern.raw, raw)) ours++
+        here += pattern.reached(name)
+      }
+    }
+  }
+  const others = Math.max(0, count - ours)
+  return here + others + (others > 0 ? place.elsewhere().receivers(tenant.prefix, kind, name) : 0)
+}
+
+/** Makes `reply`, to the PUBSUB command `name`, what the tenant of `asked` must see. The rest as for receivers(). */
+export function correctList(
   name: string,
   asked: Asked,
   topics: TenantTopics | undefined,
-  elsewhere: () => Elsewhere,
+  place: CountingPlace,
   reply: Reply,
 ): void {
   const prefix = Buffer.from(asked.tenant.prefix, 'latin1')
   switch (name) {
-    case 'publish':
-      receivers(reply, 'channel', asked, topics, elsewhere)
-      break
-    case 'spublish':
-      receivers(reply, 'shard', asked, topics, elsewhere)
-      break
     case 'pubsub|numsub':
-      subscribers(reply, 'channel', prefix, topics, elsewhere)
+      subscribers(reply, 'channel', prefix, topics, place)
       break
     case 'pubsub|shardnumsub':
-      subscribers(reply, 'shard', prefix, topics, elsewhere)
+      subscribers(reply, 'shard', prefix, topics, place)
       break
     case 'pubsub|channels':
       channels(reply, 'channel', prefix, asked.name, topics)
@@ -47,40 +77,12 @@ export function correctReply(
   }
 }
 
-function receivers(
-  reply: Reply,
-  kind: 'channel' | 'shard',
-  { tenant, name }: Asked,
-  topics: TenantTopics | undefined,
-  elsewhere: () => Elsewhere,
-): void {
-  if (reply.type !== INTEGER || name === undefined) return
-  let ours = 0
-  let here = 0
-  if (topics !== undefined) {
-    const audience = topics.find(kind, name)
-    ours = audience?.weight ?? 0
-    // While the topic is being subscribed to again, nobody here got it.
-    here = ours * (audience?.sinks.size ?? 0)
-    if (kind === 'channel') {
-      const raw = Buffer.concat([topics.prefix, name])
-      for (const pattern of topics.patterns) {
-        if (pattern.weight === 0) continue
-        if (globMatches(pattern.raw, raw)) ours++
-        here += pattern.reached(name)
-      }
-    }
-  }
-  const others = Math.max(0, numberOf(reply) - ours)
-  setNumber(reply, here + others + (others > 0 ? elsewhere().receivers(tenant.prefix, kind, name) : 0))
-}
-
 function subscribers(
   reply: Reply,
   kind: 'channel' | 'shard',
   prefix: Buffer,
   topics: TenantTopics | undefined,
-  elsewhere: () => Elsewhere,
+  place: CountingPlace,
 ): void {
   const items = reply.items ?? []
   for (let i = 0; i + 1 < items.length; i += 2) {
@@ -94,7 +96,7 @@ function subscribers(
       count,
       (audience?.sinks.size ?? 0) +
         others +
-        (others > 0 ? elsewhere().subscribers(prefix.toString('latin1'), kind, name) : 0),
+        (others > 0 ? place.elsewhere().subscribers(prefix.toString('latin1'), kind, name) : 0),
     )
   }
 }

@@ -1,6 +1,7 @@
 import type { Exchange } from '../../commands/exchange.ts'
 import type { CommandSpec } from '../../commands/spec.ts'
 import { decodeReply, encodeReply } from '../../resp/reply-decoder.ts'
+import { INTEGER } from '../../resp/type-bytes.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { Node } from '../../upstream/node.ts'
 import type { DispatchClient } from '../dispatch-client.ts'
@@ -10,7 +11,7 @@ import type { Outgoing } from '../outgoing.ts'
 import { StoredArgs } from '../stored-args.ts'
 import { VERBS } from './acks.ts'
 import { Asked } from './asked.ts'
-import { correctReply } from './counts.ts'
+import { correctList, receivers } from './counts.ts'
 import { PubSub } from './pubsub.ts'
 import { SubscribeRun } from './subscribe-run.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -70,9 +71,16 @@ export class PubSubDispatcher {
 
   /** The reply buf[start .. end), which is no error, as the client may see it. Throws ForeignKey. */
   correct(spec: CommandSpec, asked: Asked, buf: Buffer, start: number, end: number): Buffer {
-    const reply = decodeReply(buf, start, end)
     const node = this.env.node(asked.tenant)
-    correctReply(spec.name, asked, this.pubsub.find(node, asked.tenant), () => this.pubsub.elsewhere(node), reply)
+    const place = this.pubsub.at(node)
+    const topics = place.tenants.get(asked.tenant.prefix)
+    if (buf[start] === INTEGER) {
+      const count = Number(buf.toString('latin1', start + 1, end - 2))
+      const right = receivers(count, spec.name === 'publish' ? 'channel' : 'shard', asked, topics, place)
+      return right === count ? buf.subarray(start, end) : Buffer.from(`:${right}\r\n`)
+    }
+    const reply = decodeReply(buf, start, end)
+    correctList(spec.name, asked, topics, place, reply)
     return encodeReply(reply)
   }
 }

@@ -14,67 +14,37 @@ import { TenantTopics, type TopicsHost } from './tenant-topics.ts'
 export class PubSub implements TopicsHost {
   readonly settings = new EventSettings()
   private readonly env: ClientEnv
-  /** By the tenant's prefix, which is one tenant's at a node. */
-  private readonly byNode = new Map<Node, Map<string, TenantTopics>>()
   /** A node that was replaced takes its own along. */
-  private readonly others = new WeakMap<Node, Elsewhere>()
+  private readonly places = new WeakMap<Node, NodeTopics>()
   private readonly id = randomBytes(6).toString('hex')
 
   constructor(env: ClientEnv) {
     this.env = env
   }
 
+  at(node: Node): NodeTopics {
+    let place = this.places.get(node)
+    if (place === undefined) this.places.set(node, (place = new NodeTopics(node, this.env, this.id)))
+    return place
+  }
+
   find(node: Node, tenant: Tenant): TenantTopics | undefined {
-    return this.byNode.get(node)?.get(tenant.prefix)
+    return this.at(node).tenants.get(tenant.prefix)
   }
 
   of(node: Node, tenant: Tenant): TenantTopics {
-    let tenants = this.byNode.get(node)
-    if (tenants === undefined) this.byNode.set(node, (tenants = new Map()))
+    const { tenants } = this.at(node)
     let topics = tenants.get(tenant.prefix)
     if (topics === undefined) tenants.set(tenant.prefix, (topics = new TenantTopics(node, tenant, this)))
     return topics
   }
 
   emptied(topics: TenantTopics): void {
-    const { node } = topics
-    const tenants = this.byNode.get(node)
-    const prefix = topics.prefix.toString('latin1')
-    if (tenants?.get(prefix) !== topics) return
-    tenants.delete(prefix)
-    if (tenants.size > 0) return
-    this.byNode.delete(node)
-    this.others.get(node)?.listens(false)
+    this.at(topics.node).emptied(topics)
   }
 
   filled(topics: TenantTopics): void {
-    this.elsewhere(topics.node).listens(true)
-  }
-
-  /** The subscribers behind other processes at this node. */
-  elsewhere(node: Node): Elsewhere {
-    let elsewhere = this.others.get(node)
-    if (elsewhere !== undefined) return elsewhere
-    const caller = new Caller(() => node, -1)
-    const publish = this.env.table.byName('publish') as CommandSpec
-    const numsub = this.env.table.byName('pubsub|numsub') as CommandSpec
-    elsewhere = new Elsewhere(node.subscriber, {
-      id: this.id,
-      topicsOf: (prefix) => this.byNode.get(node)?.get(prefix),
-      publish: (channel, message) => {
-        // If it is lost, the next question comes in a second.
-        caller
-          .call(publish, ['PUBLISH', channel, Buffer.from(message, 'latin1')], () => undefined)
-          .catch(() => undefined)
-      },
-      count: (channel, then) => {
-        const read = ({ items }: Reply) => Number(items?.[1]?.text?.toString('latin1') ?? 0)
-        caller.call(numsub, ['PUBSUB', 'NUMSUB', channel], read).then(then, () => undefined)
-      },
-      now: () => this.env.clock.now,
-    })
-    this.others.set(node, elsewhere)
-    return elsewhere
+    this.at(topics.node).elsewhere().listens(true)
   }
 
   stats(tenant: Tenant): Stats {
@@ -83,5 +53,55 @@ export class PubSub implements TopicsHost {
 
   fault(error: unknown): void {
     this.env.fault(error)
+  }
+}
+
+/** The same at one upstream. */
+class NodeTopics {
+  /** By the tenant's prefix, which is one tenant's at a node. */
+  readonly tenants = new Map<string, TenantTopics>()
+  private readonly node: Node
+  private readonly env: ClientEnv
+  private readonly id: string
+  private others: Elsewhere | undefined = undefined
+
+  constructor(node: Node, env: ClientEnv, id: string) {
+    this.node = node
+    this.env = env
+    this.id = id
+  }
+
+  emptied(topics: TenantTopics): void {
+    const prefix = topics.prefix.toString('latin1')
+    if (this.tenants.get(prefix) !== topics) return
+    this.tenants.delete(prefix)
+    if (this.tenants.size === 0) this.others?.listens(false)
+  }
+
+  /** The subscribers behind other processes. */
+  elsewhere(): Elsewhere {
+    this.others ??= this.askOthers()
+    return this.others
+  }
+
+  private askOthers(): Elsewhere {
+    const { env, id, node, tenants } = this
+    const caller = new Caller(() => node, -1)
+    const publish = env.table.byName('publish') as CommandSpec
+    const numsub = env.table.byName('pubsub|numsub') as CommandSpec
+    // Whatever is lost of this, the next question comes in a second.
+    return new Elsewhere(node.subscriber, {
+      id,
+      topicsOf: (prefix) => tenants.get(prefix),
+      publish: (channel, message) => {
+        const args = ['PUBLISH', channel, Buffer.from(message, 'latin1')]
+        caller.call(publish, args, () => undefined).catch(() => undefined)
+      },
+      count: (channel, then) => {
+        const read = ({ items }: Reply) => Number(items?.[1]?.text?.toString('latin1') ?? 0)
+        caller.call(numsub, ['PUBSUB', 'NUMSUB', channel], read).then(then, () => undefined)
+      },
+      now: () => env.clock.now,
+    })
   }
 }

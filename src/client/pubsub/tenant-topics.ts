@@ -121,6 +121,10 @@ export class TenantTopics implements AudienceHome, FeedHome {
     return this.audiences[kind].values()
   }
 
+  get hasPatterns(): boolean {
+    return this.audiences.pattern.size > 0
+  }
+
   get patterns(): Iterable<Audience> {
     return this.audiences.pattern.values()
   }

@@ -155,7 +155,7 @@ export const subscriptions: readonly Scenario[] = [
       'a GET k',
       'a EXEC',
       'a CLIENT GETNAME',
-      'a SELECT 0',
+      'a SELECT 99',
       'a DEL k h',
       'a NOSUCH',
       'a UNSUBSCRIBE c',
