@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { ViewOfClient } from './client/client-view.ts'
 import { ClientConnection } from './client/connection.ts'
 import type { DispatchClient } from './client/dispatch-client.ts'
 import { Dispatcher } from './client/dispatcher.ts'
@@ -9,27 +8,23 @@ import { Gates } from './client/gates.ts'
 import { type Bound, Listener } from './client/listener.ts'
 import { Memory } from './client/memory.ts'
 import { Notices } from './client/notices.ts'
-import { Pauses } from './client/pauses.ts'
 import { familyOf, Stats } from './client/stats.ts'
+import { TenantServer, type TenantServerHost } from './client/tenant-server.ts'
 import type { CommandTable } from './commands/lookup.ts'
-import type { CommandSpec, KeyCount, ServerView } from './commands/spec.ts'
+import type { ServerView } from './commands/spec.ts'
 import { buildTable } from './commands/table.ts'
-import type { UpstreamFacts } from './commands/upstream-facts.ts'
-import type { ClientView, SlowLogView } from './commands/views.ts'
 import type { Config } from './config/config.ts'
 import { diffNamespaces } from './config/namespaces.ts'
 import { ForeignKey } from './keyspace/rewrite-reply.ts'
 import { Clock } from './lib/clock.ts'
 import { PerSecond } from './lib/per-second.ts'
 import { Turn } from './lib/turn.ts'
-import { VERSION } from './lib/version.ts'
 import { buildAuthenticator } from './policies/auth.ts'
 import { ReplyWriter } from './resp/reply-writer.ts'
-import { type Authenticator, Session, type TopicCounts } from './session/session.ts'
+import { type Authenticator, Session } from './session/session.ts'
 import type { Tenant } from './session/tenant.ts'
 import { Node } from './upstream/node.ts'
 import type { UpstreamOptions } from './upstream/options.ts'
-import type { TopicKind } from './upstream/topic.ts'
 
 export interface ProxyLog {
   info(fields: object, text: string): void
@@ -43,21 +38,16 @@ interface Door {
 }
 
 /** Builds every part from a Config and wires them; starts, reloads, drains and stops. Knows nothing of cli and admin. */
-export class Proxy implements ClientEnv, ServerView {
+export class Proxy implements ClientEnv, TenantServerHost {
   readonly turn = new Turn()
   readonly clock = new Clock()
   readonly table: CommandTable = buildTable()
   readonly families = Uint8Array.from(this.table.all().map(familyOf))
   readonly writer = new ReplyWriter()
   readonly limits = { bulk: 512 * 1024 * 1024, buffer: 1024 * 1024 * 1024 }
-  private readonly openToTenants = this.table.all().filter((spec) => spec.open === 'tenant')
-  private readonly openToPassthrough = this.table.all().filter((spec) => spec.open !== 'refused')
-  readonly version = VERSION
-  readonly startedAt = Date.now()
   readonly notices: Notices
   readonly gates = new Gates()
   readonly slowEntries = new PerSecond(SLOW_ENTRIES)
-  private readonly pauses = new Pauses(this.gates, this.clock)
   /** Every client, with the listener that it came through. */
   readonly clients = new Map<ClientConnection, Door>()
   readonly memory: Memory
@@ -68,7 +58,8 @@ export class Proxy implements ClientEnv, ServerView {
   /** Bugs met since the start. */
   faults = 0
   readonly log: ProxyLog
-  private readonly dispatcher: Dispatcher
+  readonly server: ServerView = new TenantServer(this)
+  readonly dispatcher: Dispatcher
   private readonly nodes = new Map<string, Node>()
   private doors: Door[] = []
   private readonly statsOf = new Map<string, Stats>()
@@ -97,10 +88,6 @@ export class Proxy implements ClientEnv, ServerView {
 
   private openNode(options: UpstreamOptions): Node {
     return new Node(options, { turn: this.turn, clock: this.clock, log: this.log, fault: this.fault })
-  }
-
-  get server(): ServerView {
-    return this
   }
 
   /** Listens, and begins to connect upstream without waiting for it. Rejects when an address cannot be had. */
@@ -185,75 +172,6 @@ export class Proxy implements ClientEnv, ServerView {
     }
     this.faults++
     this.log.error({ err: error }, 'a bug in Keyward: please report it; the connection concerned was closed')
-  }
-
-  // ServerView.
-
-  now(): number {
-    return Date.now()
-  }
-
-  upstream(tenant: Tenant): UpstreamFacts {
-    const node = this.node(tenant)
-    return {
-      redisVersion: node.facts.version ?? '7.0.0',
-      resp3: node.resp3,
-      usable: node.downSince === undefined,
-      lastSave: Number(node.facts.info.get('rdb_last_save_time') ?? Math.floor(this.startedAt / 1000)),
-      info: node.facts.info,
-    }
-  }
-
-  keyCounts(tenant: Tenant): readonly KeyCount[] {
-    const { counts } = this.dispatcher
-    const nodeOf = () => this.node(tenant)
-    counts.refresh({ tenant, tenantIndex: this.indexOf(tenant), nodeOf, stats: this.stats(tenant) })
-    const now = performance.now()
-    return [...counts.known(tenant)].map(({ db, keys, at }) => ({ db, keys, age: Math.floor((now - at) / 1000) }))
-  }
-
-  *clientsOf(tenant: Tenant): Iterable<ClientView> {
-    for (const client of this.clients.keys()) {
-      if (client.session.tenant?.name === tenant.name && !client.killed) yield new ViewOfClient(client)
-    }
-  }
-
-  topics(tenant: Tenant): TopicCounts {
-    const topics = this.dispatcher.pubsub.pubsub.find(this.node(tenant), tenant)
-    const count = (kind: TopicKind) => topics?.count(kind) ?? 0
-    return { channels: count('channel'), patterns: count('pattern'), shards: count('shard') }
-  }
-
-  events(tenant: Tenant): string {
-    return this.dispatcher.pubsub.pubsub.settings.show(tenant.name, this.node(tenant))
-  }
-
-  setEvents(tenant: Tenant, events: string): boolean {
-    return this.dispatcher.pubsub.pubsub.settings.set(tenant.name, events, this.node(tenant))
-  }
-
-  slowlog(tenant: Tenant): SlowLogView {
-    return this.stats(tenant).slowlog
-  }
-
-  pause(tenant: Tenant, time: number, writesOnly: boolean): void {
-    this.pauses.pause(this.indexOf(tenant), time, writesOnly)
-  }
-
-  unpause(tenant: Tenant): void {
-    this.pauses.unpause(this.indexOf(tenant))
-  }
-
-  requests(tenant: Tenant): number {
-    return this.stats(tenant).total
-  }
-
-  commands(tenant: Tenant): readonly CommandSpec[] {
-    return tenant.prefix === '' ? this.openToPassthrough : this.openToTenants
-  }
-
-  command(name: string): CommandSpec | undefined {
-    return this.table.byName(name)
   }
 
   /** Numbers for metrics and probes; made anew at every call. */
