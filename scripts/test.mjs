@@ -15,7 +15,18 @@ const given = process.argv.slice(2)
 const tier = given.includes('--drill') ? 'drill' : given.includes('--long') ? 'long' : 'default'
 const passedOn = given.filter((arg) => arg !== '--drill' && arg !== '--long')
 /** What a drill is about: losing things. The rest of the tests has nothing to gain from being run longer. */
-const DRILL = ['chaos/', 'failure', 'old-writes', 'churn', 'isolation', 'order', 'reload', 'pin-state']
+const DRILL = [
+  'chaos/',
+  'failure',
+  'old-writes',
+  'churn',
+  'isolation',
+  'order',
+  'reload',
+  'pin-state',
+  'model',
+  'pubsub-order',
+]
 if (tier === 'drill' && passedOn.length === 0) passedOn.push(...DRILL)
 
 const env = await prepare().catch((error) => {
