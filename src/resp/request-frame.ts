@@ -126,7 +126,8 @@ export function readBulks(
       buf[after - 2] = CR
       buf[after - 1] = LF
     }
-    if (2 * argc === offsets.length) offsets = frame.offsets = grown(offsets)
+    // A write beyond the end would be lost without a word: room for two more.
+    if (2 * argc + 2 > offsets.length) offsets = frame.offsets = grown(offsets)
     offsets[2 * argc] = pos + shift
     offsets[2 * argc + 1] = pos + shift + bulk
     argc++
@@ -161,7 +162,7 @@ export class UnfinishedFrame extends Frame {
       this.left = frame.left
       this.bulk = frame.bulk
       this.at = frame.at - from
-      if (2 * argc > this.offsets.length) this.offsets = new Int32Array(3 * argc)
+      if (2 * argc > this.offsets.length) this.offsets = new Int32Array(4 * argc)
       for (let i = 0; i < 2 * argc; i++) this.offsets[i] = offsets[i] - from
     }
     this.buf = Buffer.allocUnsafe(this.capacityFor(this.length))

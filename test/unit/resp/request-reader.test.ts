@@ -255,3 +255,22 @@ test('readers may feed other readers from inside onRequest', () => {
   outer.feed(bytes, 0, bytes.length, sink({ onRequest }))
   expect(seen).toEqual(['inner', 'value', 'inner', 'value'])
 })
+
+// An array of offsets of odd length never grew: arguments behind the cut were lost, and with them where they end.
+test.each([33, 34, 41, 64, 65, 97, 128, 300])('a request of %i arguments, cut anywhere, has them all', (count) => {
+  const args = Array.from({ length: count }, (_, i) => `argument ${i}`)
+  const bytes = encodeRequest(args)
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const reader = new RequestReader(DEFAULT_LIMITS)
+    reader.authenticated = true
+    const seen: string[] = []
+    const on = sink({
+      onRequest(buf, _start, _end, argc, at) {
+        for (let i = 0; i < argc; i++) seen.push(buf.toString('latin1', at[2 * i], at[2 * i + 1]))
+      },
+    })
+    reader.feed(bytes, 0, cut, on)
+    reader.feed(bytes, cut, bytes.length, on)
+    if (seen.join() !== args.join()) expect([cut, seen]).toEqual([cut, args])
+  }
+})
