@@ -158,6 +158,14 @@ export class Proxy implements ClientEnv, TenantServerHost {
     return tenant.maxClients === undefined || this.stats(tenant).clients <= tenant.maxClients
   }
 
+  underWay(tenantIndex: number, but: DispatchClient): boolean {
+    for (const client of this.clients.keys()) {
+      if (client.tenantIndex !== tenantIndex || client === but || client.pending === 0) continue
+      if (!client.router.blocked && !client.router.running) return true
+    }
+    return false
+  }
+
   left(client: DispatchClient): void {
     this.clients.delete(client as ClientConnection)
   }
@@ -265,7 +273,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     for (const door of this.doors) door.listener.close()
     const begun = performance.now()
     const { deadline } = this.config.shutdown
-    while (this.clients.size > 0) {
+    while (this.clients.size > 0 || this.dispatcher.outliving > 0) {
       const elapsed = performance.now() - begun
       for (const client of [...this.clients.keys()]) client.drain(elapsed >= deadline / 2)
       if (elapsed >= deadline) {

@@ -54,6 +54,7 @@ export abstract class ClientExchanges implements DispatchClient {
   /** Reads again, if it had stopped and may. */
   abstract readOn(): void
   abstract kept(bytes: number): void
+  abstract keeps(bytes: number): void
   abstract settled(): void
   abstract entered(): void
   abstract stall(again?: Buffer): void

@@ -225,6 +225,11 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.recharge()
   }
 
+  keeps(bytes: number): void {
+    this.keptBytes = bytes
+    this.recharge()
+  }
+
   private recharge(): void {
     if (this.gone) return
     const bytes =

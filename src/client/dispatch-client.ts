@@ -48,7 +48,7 @@ export interface DispatchClient extends ExchangeClient {
   /** The same by an error. */
   failApart(x: Exchange, code: ErrorCode): void
   /** So many bytes are kept for this client beside its requests and replies. */
-  kept(bytes: number): void
+  keeps(bytes: number): void
   /** A gate that held requests of this client back is open again. */
   reopened(): void
   /** What was watched or queued is bound to a connection that no longer fits the session: it is gone. */

@@ -47,6 +47,11 @@ export class Dispatcher {
     return this.jobs.counts
   }
 
+  /** Jobs under way that go on to their end without a client. */
+  get outliving(): number {
+    return this.jobs.outliving
+  }
+
   /** One request, as RequestSink.onRequest gives it. */
   request(client: DispatchClient, buf: Buffer, start: number, end: number, argc: number, args: Int32Array): void {
     const { answers, env } = this

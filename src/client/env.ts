@@ -41,6 +41,8 @@ export interface ClientEnv {
   /** A client logged in to `tenant`; false: maxClients is reached. */
   enter(client: DispatchClient, tenant: Tenant): boolean
   left(client: DispatchClient): void
+  /** Requests of this tenant's clients, but for one, are on their way upstream; those that block do not count. */
+  underWay(tenantIndex: number, but: DispatchClient): boolean
   /** A bug: it is logged and counted, and the process goes on. */
   fault(error: unknown): void
 }

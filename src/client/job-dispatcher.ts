@@ -18,7 +18,9 @@ import type { Outgoing } from './outgoing.ts'
 /** Starts jobs: a request becomes an errand that runs when all earlier requests of its client are answered. */
 export class JobDispatcher {
   readonly counts: Counts
-  private readonly env: ClientEnv
+  /** Jobs under way that go on to their end when their client leaves. */
+  outliving = 0
+  readonly env: ClientEnv
   private readonly outgoing: Outgoing
   private readonly jobEnv: JobEnv
 
@@ -41,6 +43,7 @@ export class JobDispatcher {
       counts: this.counts,
       gates: env.gates,
       log: env.log,
+      underWay: (tenantIndex, but) => env.underWay(tenantIndex, but),
       findClient: (tenant, id) => env.findClient(tenant, id),
     }
   }
@@ -49,7 +52,7 @@ export class JobDispatcher {
     const x = this.outgoing.open(client, spec)
     x.way = 'apart'
     this.outgoing.charge(client, x, request.end - request.start)
-    x.errand = new JobRun(x, client, client.session.tenant as Tenant, request.view().all(), this.jobEnv, this.env)
+    x.errand = new JobRun(x, client, client.session.tenant as Tenant, request.view().all(), this.jobEnv, this)
     client.router.send(x, client.node as Node)
   }
 }
@@ -61,7 +64,7 @@ class JobRun implements Errand {
   private readonly tenant: Tenant
   readonly request: readonly Buffer[]
   private readonly jobEnv: JobEnv
-  private readonly env: ClientEnv
+  private readonly jobs: JobDispatcher
   private caller: Caller | undefined = undefined
   private onCancel: (() => void) | undefined = undefined
 
@@ -71,19 +74,19 @@ class JobRun implements Errand {
     tenant: Tenant,
     args: readonly Buffer[],
     jobEnv: JobEnv,
-    env: ClientEnv,
+    jobs: JobDispatcher,
   ) {
     this.x = x
     this.client = client
     this.tenant = tenant
     this.request = args
     this.jobEnv = jobEnv
-    this.env = env
+    this.jobs = jobs
   }
 
   begin(): void {
     const { x, client, tenant } = this
-    this.caller = new Caller(() => this.env.node(tenant), client.tenantIndex, x.receivedAt)
+    this.caller = new Caller(() => this.jobs.env.node(tenant), client.tenantIndex, x.receivedAt)
     const reply = new ReplyWriter(client.protocol)
     const call: JobCall = {
       args: this.request,
@@ -95,17 +98,23 @@ class JobRun implements Errand {
       stats: client.stats,
       reply,
       env: this.jobEnv,
-      kept: (bytes) => client.kept(bytes),
+      kept: (bytes) => client.keeps(bytes),
       onCancel: (fn) => {
         this.onCancel = fn
       },
     }
     client.stats.jobs++
-    x.since = this.env.clock.now
-    JOBS[x.spec.name](call).then(
-      () => client.finish(x, reply.take()),
-      (error) => this.failed(error),
-    )
+    x.since = this.jobs.env.clock.now
+    const outlives = Number(OUTLIVING.has(x.spec.name))
+    this.jobs.outliving += outlives
+    JOBS[x.spec.name](call)
+      .then(
+        () => client.finish(x, reply.take()),
+        (error) => this.failed(error),
+      )
+      .finally(() => {
+        this.jobs.outliving -= outlives
+      })
   }
 
   private failed(error: unknown): void {
@@ -114,7 +123,7 @@ class JobRun implements Errand {
     else if (error instanceof CallFailed) client.failApart(x, error.code)
     else {
       // A lie of the upstream's is told by the connection that it closes.
-      if (!(error instanceof BadReply)) this.env.fault(error)
+      if (!(error instanceof BadReply)) this.jobs.env.fault(error)
       client.failApart(x, 'BADUPSTREAM')
     }
   }

@@ -12,6 +12,8 @@ export function logIfSlow(client: DispatchClient, x: Exchange, env: ClientEnv): 
   const { now } = env.clock
   const took = now - x.since
   if (x.since === 0 || x.blocks || took < stats.slowerThan) return
+  // A member of a transaction was only queued.
+  if (x.inTransaction && x.spec.name !== 'exec') return
   if (!stats.slowlog.due(now) || !env.slowEntries.take(now)) return
   const sent = sentArguments(x)
   if (sent === undefined) return

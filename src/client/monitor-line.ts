@@ -36,7 +36,7 @@ function secretsOf(spec: CommandSpec, args: ArgView): (i: number) => boolean {
   if (spec.name === 'auth') return (i) => i > 0
   if (spec.name !== 'hello') return () => false
   const secrets = new Set<number>()
-  for (let i = 2; i < args.length; i++) {
+  for (let i = 1; i < args.length; i++) {
     if (!args.is(i, 'AUTH')) continue
     secrets.add(i + 1).add(i + 2)
     i += 2

@@ -33,21 +33,30 @@ export class Caller implements ExchangeClient {
   via: Via | undefined = undefined
   gone = false
   readonly tenantIndex: number
-  private readonly nodeOf: () => Node
+  private readonly nodeOf: () => Node | undefined
+  private last: Node
   private readonly receivedAt: number | undefined
 
   /**
-   * `nodeOf`: the tenant's node; a reload may put another in its place. `receivedAt`: clock time of the request that
+   * `nodeOf`: the tenant's node; a reload may put another in its place, or none. `receivedAt`: clock time of the request that
    * is served, from which `hold.time` counts.
    */
-  constructor(nodeOf: () => Node, tenantIndex: number, receivedAt?: number) {
+  constructor(nodeOf: () => Node | undefined, tenantIndex: number, receivedAt?: number) {
     this.nodeOf = nodeOf
+    this.last = nodeOf() as Node
     this.receivedAt = receivedAt
     this.tenantIndex = tenantIndex
   }
 
   get node(): Node {
-    return this.nodeOf()
+    const node = this.nodeOf()
+    if (node !== undefined) this.last = node
+    return this.last
+  }
+
+  /** A call of a walk, made when its turn has come. */
+  paced<T>(call: () => Promise<T>): Promise<T> {
+    return this.node.pace.run(this.tenantIndex, call)
   }
 
   /**

@@ -1,19 +1,20 @@
-/** Who waits for its turn, and how long the walk's last call took. */
+/** Who waits for its turn. */
 interface Waiter {
   go(): void
 }
 
 /**
  * The pace of walks over the whole keyspace of one server (SCAN and what is made of it). A call of COUNT 1000 keeps
- * Redis from everything else for about 0.7 ms, so calls of walks go one at a time, those of several walks in turn, and
- * after each Redis is left alone for as long as `share` asks for: at 0.5 as long as the call took, queueing included,
+ * Redis from everything else for about 0.7 ms, so calls of walks go one at a time, those of several tenants in turn
+ * however many of them each has waiting, and after each Redis is left alone for as long as `share` asks for: at 0.5 as long as the call took, queueing included,
  * which also makes walks slower when the server is busy.
  * Limit: one waiter for each job, of which a client has one.
  */
 export class Pace {
   /** Of the time, 0 to 1; a reload replaces the node and its pace. */
   private readonly share: number
-  private readonly waiting: Waiter[] = []
+  /** By tenant; the first tenant's first one is next, then its others wait behind the other tenants'. */
+  private readonly waiting = new Map<number, Waiter[]>()
   private busy = false
   /** Milliseconds for which Redis is still to be left alone; negative after a timer that took longer than was asked. */
   private owed = 0
@@ -22,13 +23,9 @@ export class Pace {
     this.share = share
   }
 
-  get length(): number {
-    return this.waiting.length
-  }
-
-  /** Makes the call when its turn has come. */
-  async run<T>(call: () => Promise<T>): Promise<T> {
-    if (this.busy) await new Promise<void>((resolve) => this.waiting.push({ go: resolve }))
+  /** Makes the call of this tenant when its turn has come. */
+  async run<T>(tenantIndex: number, call: () => Promise<T>): Promise<T> {
+    if (this.busy) await new Promise<void>((resolve) => this.wait(tenantIndex, { go: resolve }))
     this.busy = true
     const begun = performance.now()
     try {
@@ -53,9 +50,22 @@ export class Pace {
   }
 
   private next(): void {
-    const waiter = this.waiting.shift()
-    if (waiter === undefined) this.busy = false
-    else waiter.go()
+    const [first] = this.waiting
+    if (first === undefined) {
+      this.busy = false
+      return
+    }
+    const [tenantIndex, waiters] = first
+    const waiter = waiters.shift() as Waiter
+    this.waiting.delete(tenantIndex)
+    if (waiters.length > 0) this.waiting.set(tenantIndex, waiters)
+    waiter.go()
+  }
+
+  private wait(tenantIndex: number, waiter: Waiter): void {
+    const waiters = this.waiting.get(tenantIndex)
+    if (waiters === undefined) this.waiting.set(tenantIndex, [waiter])
+    else waiters.push(waiter)
   }
 }
 

@@ -182,7 +182,8 @@ describe('an entry', () => {
     await client.command('XREAD', 'BLOCK', 2 * SLOW, 'STREAMS', 's', '$')
     await client.command('WAIT', 5, 2 * SLOW)
     const names = (await entries(client)).map(({ args }) => args.join(' ')).reverse()
-    expect(names).toEqual(['KEYS a*', 'INCR n', 'EXEC'])
+    // INCR was slow to be queued, not to be executed.
+    expect(names).toEqual(['KEYS a*', 'EXEC'])
   })
 
   test('no secret is in it', async () => {

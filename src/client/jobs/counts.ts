@@ -45,9 +45,9 @@ interface Shared {
 export class Counts {
   private readonly specs: JobSpecs
   private readonly sweeps: Sweeps
-  /** Walks that have not begun, by raw prefix: at most one for each database. */
+  /** Walks that have not begun, by tenant and raw prefix: at most one for each database. */
   private readonly next = new Map<string, Shared>()
-  /** By raw prefix of the database; as many as tenants have databases. */
+  /** By tenant and raw prefix of the database; as many as tenants have databases. */
   private readonly counted = new Map<string, Count>()
   private readonly refreshed = new Map<number, number>()
   private refreshes = 0
@@ -59,7 +59,7 @@ export class Counts {
 
   /** Counts the keys of one database. `leave`: this one does not want to know any more. */
   ask(whose: Counted, prefix: Buffer): { readonly keys: Promise<number>; leave(): void } {
-    const id = prefix.toString('latin1')
+    const id = idOf(whose.tenant, prefix)
     let shared = this.next.get(id)
     if (shared === undefined) {
       shared = this.begin(whose, prefix, id)
@@ -71,7 +71,10 @@ export class Counts {
     return {
       keys: mine.result,
       leave: () => {
-        if (--mine.waiting === 0) mine.caller.cancel()
+        if (--mine.waiting > 0) return
+        mine.caller.cancel()
+        // Who comes from now on must not join a walk that will not be.
+        if (this.next.get(id) === mine) this.next.delete(id)
       },
     }
   }
@@ -80,7 +83,7 @@ export class Counts {
     const caller = new Caller(() => whose.nodeOf(), whose.tenantIndex)
     const result = this.sweeps.run(whose.tenantIndex, async () => {
       // Whoever comes from now on may have written something that this walk has passed already.
-      this.next.delete(id)
+      if (this.next.get(id)?.caller === caller) this.next.delete(id)
       const size = await collect({ ...whose, caller, prefix }, this.specs.scan, () => '')
       const keys = size.get('') ?? 0
       this.counted.set(id, { keys, at: performance.now() })
@@ -92,7 +95,7 @@ export class Counts {
   /** The databases of a tenant that have keys, as far as is known. */
   *known(tenant: Tenant): Iterable<Count & { readonly db: number }> {
     for (let db = 0; db < databaseCount(tenant); db++) {
-      const count = this.counted.get(keyPrefix(tenant, db).toString('latin1'))
+      const count = this.counted.get(idOf(tenant, keyPrefix(tenant, db)))
       if (count !== undefined) yield { db, ...count }
     }
   }
@@ -116,7 +119,7 @@ export class Counts {
           : await collect({ ...whose, caller, prefix }, this.specs.scan, databaseOf)
       for (let db = 0; db < databaseCount(tenant); db++) {
         const keys = size.get(tenant.databases === undefined ? '' : String(db)) ?? 0
-        this.counted.set(keyPrefix(tenant, db).toString('latin1'), { keys, at: performance.now() })
+        this.counted.set(idOf(tenant, keyPrefix(tenant, db)), { keys, at: performance.now() })
       }
     }
     this.sweeps
@@ -124,6 +127,11 @@ export class Counts {
       .catch(() => this.refreshed.delete(whose.tenantIndex))
       .finally(() => this.refreshes--)
   }
+}
+
+/** Upstreams are apart: tenants on two of them may have the same prefix. Names have no blanks. */
+function idOf(tenant: Tenant, prefix: Buffer): string {
+  return `${tenant.name} ${prefix.toString('latin1')}`
 }
 
 /** Longest number of a database. */

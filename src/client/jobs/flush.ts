@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { placeOf } from '../../keyspace/notifications.ts'
 import { rawPattern } from '../../keyspace/pattern.ts'
 import { CallFailed } from '../../upstream/caller.ts'
@@ -9,6 +10,8 @@ import { walk } from './walk.ts'
 const BATCH = 500
 /** Milliseconds between two lines of progress in the log. */
 const PROGRESS = 5000
+/** Milliseconds between two looks at what is under way. */
+const SETTLE_STEP = 2
 /** How often the sweep begins anew because a connection was lost under it. */
 const MOST_ATTEMPTS = 3
 
@@ -37,12 +40,22 @@ async function flush(call: JobCall, prefix: Buffer, databases: number | undefine
     const gate = { why: 'flush', tenantIndex, prefix, writesOnly: false, owner: client, most: hold.memory } as const
     env.gates.close(gate, hold.time)
     try {
+      await settle(call, hold.time)
       await sweep(call, prefix, databases)
     } finally {
       env.gates.open(gate)
     }
   })
   reply.simple('OK')
+}
+
+/**
+ * Waits, for at most `time` milliseconds, until what other clients of the tenant sent before the gate closed is answered:
+ * executed in the middle of the sweep, it would be half deleted, or carry keys from before it to behind it.
+ */
+async function settle({ env, tenantIndex, client }: JobCall, time: number): Promise<void> {
+  const until = performance.now() + time
+  while (env.underWay(tenantIndex, client) && performance.now() < until) await sleep(SETTLE_STEP)
 }
 
 /** `databases`: only keys whose prefix goes on with the number of one of so many. */
@@ -64,9 +77,12 @@ async function sweep(call: JobCall, prefix: Buffer, databases: number | undefine
       }
       break
     } catch (error) {
+      if (!(error instanceof CallFailed)) throw error
       // Whether those of the last batch were deleted is not known, but the next sweep will find out.
-      const again = error instanceof CallFailed && error.code === 'OUTCOMEUNKNOWN' && attempt < MOST_ATTEMPTS
-      if (!again) throw error
+      if (error.code !== 'UPSTREAMDOWN' && attempt < MOST_ATTEMPTS) continue
+      if (deleted === 0 && error.code !== 'OUTCOMEUNKNOWN') throw error
+      env.log.warn({ tenant: tenant.name, deleted, code: error.code }, 'flush: broken off, some keys are left')
+      throw new CallFailed('OUTCOMEUNKNOWN')
     }
   }
   if (performance.now() - begun >= PROGRESS)
@@ -75,7 +91,7 @@ async function sweep(call: JobCall, prefix: Buffer, databases: number | undefine
 
 async function unlink({ caller, prefix, env }: JobCall, keys: readonly Buffer[]): Promise<number> {
   const raw = keys.map((key) => Buffer.concat([prefix, key]))
-  const count = await caller.node.pace.run(() => caller.call(env.specs.unlink, ['UNLINK', ...raw], readInteger))
+  const count = await caller.paced(() => caller.call(env.specs.unlink, ['UNLINK', ...raw], readInteger))
   if (count instanceof Refused) throw count
   return count
 }

@@ -8,6 +8,7 @@ import type { Sweeps } from './sweeps.ts'
 
 export interface JobLog {
   info(fields: object, text: string): void
+  warn(fields: object, text: string): void
 }
 
 /** What all jobs of a process share. */
@@ -16,6 +17,8 @@ export interface JobEnv {
   readonly sweeps: Sweeps
   readonly counts: Counts
   readonly gates: Gates
+  /** Requests of this tenant's other clients are on their way upstream, those that block left out. */
+  underWay(tenantIndex: number, but: DispatchClient): boolean
   /** The tenant's client of this id in this process. */
   findClient(tenant: Tenant, id: number): DispatchClient | undefined
   readonly log: JobLog

@@ -6,7 +6,7 @@ import { matchesEmpty } from './scan.ts'
 import { walk } from './walk.ts'
 
 /** Bytes that a key takes beside its own while it is collected, about. */
-const KEY_BYTES = 96
+const KEY_BYTES = 64
 
 /**
  * KEYS pattern, made of SCANs, so that Redis serves others meanwhile. No snapshot: a key that comes or goes meanwhile may

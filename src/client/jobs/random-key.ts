@@ -43,7 +43,7 @@ async function byWalk(call: JobCall): Promise<Buffer | undefined> {
   let ends = 0
   while (ends < 2 && found.length < ENOUGH && (found.length === 0 || performance.now() < until)) {
     const from = cursor
-    const page = await caller.node.pace.run(() => scanOnce(call, env.specs.scan, from, pattern, WALK_COUNT, undefined))
+    const page = await caller.paced(() => scanOnce(call, env.specs.scan, from, pattern, WALK_COUNT, undefined))
     found.push(...page.keys)
     cursor = page.cursor
     // Behind the end the walk goes on at the beginning, once: then it has seen everything.

@@ -33,10 +33,11 @@ export function readScanOptions(args: readonly Buffer[]): ScanOptions | { readon
   return { count, match, type }
 }
 
-/** As C's strtoul reads it, which takes a sign and nothing at all, but not more than 64 bits. */
+/** As C's strtoul reads it, up to a NUL: a sign or nothing at all will do, more than 64 bits will not. */
 export function validCursor(text: string): boolean {
-  const digits = /^[+-]?([0-9]+)$/.exec(text)?.[1]
-  return text === '' || (digits !== undefined && digits.length <= 20 && BigInt(digits) < 2n ** 64n)
+  const [word] = text.split('\0', 1)
+  const digits = /^[+-]?0*([0-9]+)$/.exec(word)?.[1]
+  return word === '' || (digits !== undefined && digits.length <= 20 && BigInt(digits) < 2n ** 64n)
 }
 
 const ALL = Buffer.from('*')

@@ -32,7 +32,7 @@ export const scan: Job = async (call) => {
   for (;;) {
     const next = () => scanOnce(call, call.env.specs.scan, cursor, pattern, step, type)
     // The first call is what any client may do; those that fill the page are Keyward's.
-    const page: Page = examined === 0 ? await next() : await caller.node.pace.run(next)
+    const page: Page = examined === 0 ? await next() : await caller.paced(next)
     cursor = page.cursor
     examined += step
     for (const key of page.keys) if (key.length > 0 || matchesEmpty(match)) found.push(key)

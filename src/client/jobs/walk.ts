@@ -68,7 +68,7 @@ export async function* walk(ground: Ground, spec: CommandSpec, pattern: Buffer):
   let cursor = '0'
   let restarts = 0
   for (;;) {
-    const page = await caller.node.pace.run(() => scanOnce(ground, spec, cursor, pattern, WALK_COUNT, undefined))
+    const page = await caller.paced(() => scanOnce(ground, spec, cursor, pattern, WALK_COUNT, undefined))
     const now = caller.node.facts.runId
     if (now === runId || runId === '') {
       runId = now

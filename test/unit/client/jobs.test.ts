@@ -37,6 +37,8 @@ describe('options of SCAN', () => {
     ['-1', true],
     ['', true],
     ['1a', false],
+    ['0\0abc', true],
+    ['0'.repeat(40), true],
     [' 1', false],
     ['-', false],
   ])('cursor %j: %s', (cursor, valid) => {
