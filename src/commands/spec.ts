@@ -21,7 +21,7 @@ export const FLAG = {
 
 /**
  * Which way a request takes. `shared`: a lane. `local`: answered here. `blocking`, `transaction`, `wait`: a pin.
- * `job`: many upstream calls of Keyward's own; for the empty prefix, a lane. `pubsub`: the node's subscriber.
+ * `job`: many upstream calls of Keyward's own; for the empty prefix, a lane. `pubsub`: the tenant's subscriber.
  */
 export type Route = 'shared' | 'local' | 'blocking' | 'transaction' | 'wait' | 'job' | 'pubsub'
 

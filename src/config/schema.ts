@@ -151,6 +151,11 @@ const upstream = z
       })
       .prefault({})
       .meta({ description: 'Dedicated connections: MULTI, WATCH, blocking commands, WAIT.' }),
+    subscribers: defaulted(
+      count(1, 10_000),
+      32,
+      'Most connections for subscriptions: one for each tenant that has any; more tenants share them.',
+    ),
     bulk: defaulted(size, '1MiB', 'Requests and replies above this size take a connection of their own.'),
     keepAlive: defaulted(duration, '30s', 'PING on a connection that was idle for so long.'),
     timeouts: z

@@ -28,7 +28,7 @@ export function resolveUpstream(
   }
   const tls = resolveTls(shape, url, path, context)
   if (url === undefined) return undefined
-  const { lanes, pins, bulk, keepAlive, timeouts, hold, scan, reissueBlocked } = shape
+  const { lanes, pins, subscribers, bulk, keepAlive, timeouts, hold, scan, reissueBlocked } = shape
   return {
     name,
     address: url.address,
@@ -37,6 +37,7 @@ export function resolveUpstream(
     tls,
     lanes,
     pins,
+    subscribers,
     bulk,
     keepAlive,
     timeouts,

@@ -1,7 +1,7 @@
 import type { Connection } from './connection.ts'
 import type { LaneSet } from './lane-set.ts'
 import type { Pins } from './pins.ts'
-import type { Subscriber } from './subscriber.ts'
+import type { Subscribers } from './subscribers.ts'
 
 /** Numbers of one node, for metrics and for tests that look whether every place is empty. */
 export interface NodeView {
@@ -11,7 +11,7 @@ export interface NodeView {
   /** Milliseconds for which the oldest held request has waited. */
   readonly oldest: number
   readonly pins: ReturnType<Pins['view']>
-  readonly subscriber: ReturnType<Subscriber['view']>
+  readonly subscriber: ReturnType<Subscribers['view']>
 }
 
 /** `now`: clock milliseconds. Walks all queues: for a scrape, not for the hot path. */
@@ -19,7 +19,7 @@ export function viewNode(
   connections: Iterable<Connection>,
   sets: Iterable<LaneSet>,
   pins: Pins,
-  subscriber: Subscriber,
+  subscribers: Subscribers,
   now: number,
 ): NodeView {
   const count = { lane: 0, bulk: 0, pin: 0, connecting: 0 }
@@ -39,5 +39,5 @@ export function viewNode(
     bytes.held += held.bytes
     if (held.oldest !== undefined) oldest = Math.max(oldest, now - held.oldest)
   }
-  return { connections: count, places, bytes, oldest, pins: pins.view(), subscriber: subscriber.view() }
+  return { connections: count, places, bytes, oldest, pins: pins.view(), subscriber: subscribers.view() }
 }

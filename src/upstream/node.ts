@@ -15,7 +15,8 @@ import { Pace } from './pace.ts'
 import { type PinHost, Pins } from './pins.ts'
 import { Retries } from './retries.ts'
 import { type FactsLog, ServerFacts } from './server-facts.ts'
-import { Subscriber, type SubscriberHost } from './subscriber.ts'
+import type { SubscriberHost } from './subscriber.ts'
+import { Subscribers } from './subscribers.ts'
 import { checkTimeOuts } from './time-outs.ts'
 
 /** What the rest of the process lends to a node. */
@@ -45,7 +46,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   readonly bigKeys = new BigKeys()
   readonly pace: Pace
   readonly facts: ServerFacts
-  readonly subscriber: Subscriber
+  readonly subscribers: Subscribers
   /** Clock time since which no lane is ready; undefined while one is. */
   downSince: number | undefined
   everUp = false
@@ -77,7 +78,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     this.pins = options.pins
     this.facts = new ServerFacts(options.name, env.log)
     this.pinPool = new Pins(this)
-    this.subscriber = new Subscriber(this)
+    this.subscribers = new Subscribers(this, options.subscribers)
     this.pace = new Pace(options.scan.share)
     this.downSince = env.clock.now
   }
@@ -94,7 +95,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     this.retries.stop()
     clearInterval(this.timer)
     for (const connection of [...this.opened.keys()]) connection.close('Keyward stops')
-    this.subscriber.stop()
+    this.subscribers.stop()
   }
 
   /**
@@ -381,7 +382,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     for (const set of this.allSets()) set.expire(now)
     this.release()
     this.pinPool.expire(now)
-    this.subscriber.tick(now)
+    this.subscribers.tick(now)
     // Not before an attempt has failed: at a start, the first connection may still be on its way.
     if (this.downSince !== undefined && this.lastWhy !== '' && now - this.saidDownAt > 60_000) {
       this.saidDownAt = now
@@ -392,7 +393,7 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   private get unused(): boolean {
     const { places, pins } = this.view()
     const lent = pins.blocked + pins.transaction + pins.waiting
-    return places.sent + places.scheduled + places.abandoned + places.held + lent + this.subscriber.size === 0
+    return places.sent + places.scheduled + places.abandoned + places.held + lent + this.subscribers.size === 0
   }
 
   private inspect(connection: Connection, now: number): void {
@@ -408,6 +409,6 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   }
 
   view(): NodeView {
-    return viewNode(this.opened.keys(), this.allSets(), this.pinPool, this.subscriber, this.clock.now)
+    return viewNode(this.opened.keys(), this.allSets(), this.pinPool, this.subscribers, this.clock.now)
   }
 }

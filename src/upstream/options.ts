@@ -14,6 +14,8 @@ export interface UpstreamOptions {
   /** Most shared connections per RESP version. */
   readonly lanes: number
   readonly pins: PinOptions
+  /** Most connections for subscriptions. */
+  readonly subscribers: number
   /** A request or reply over this size takes a lane of its own. */
   readonly bulk: number
   /** Idle time after which a lane sends PING. */

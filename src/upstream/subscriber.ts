@@ -34,7 +34,7 @@ const STEADY = 1000
 const SAY_LOST = 10_000
 
 /**
- * All subscriptions of this process at one server, on one connection: however many clients want a topic, the server
+ * All subscriptions of a tenant in this process at one server, on one connection: however many clients want a topic, the server
  * sees one subscriber. It is dialled when the first topic is wanted, and closed when none has been for a while. When it
  * is lost, all that is wanted is subscribed again, and nobody but the log hears of it; what was published meanwhile is
  * lost, as with Redis itself.

@@ -62,7 +62,8 @@ test('CLIENT KILL TYPE pubsub on the upstream: all subscriptions are back, and n
   await clients[0].exchange(request('SUBSCRIBE', ...names), names.length)
   const publisher = await connect()
   for (let round = 0; round < 3; round++) {
-    expect(await redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBe('1')
+    // One for each tenant.
+    expect(await redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBe('2')
     expect(await published(publisher, 'x', `again ${round}`, 4)).toBe(true)
     expect(await until(clients[0], `again ${round}`)).toContain('message')
     expect(await until(clients[1], `again ${round}`)).toContain('message')
@@ -274,4 +275,23 @@ test('where the upstream knows no shard channels, the command is unknown in its 
     "-ERR unknown command 'Ssubscribe', with args beginning with: 'x' 'y' \r\n",
   )
   expect(await client.command('SUBSCRIBE', 'x')).toContain('subscribe')
+})
+
+test('a flood of messages that makes Redis cut a connection costs another tenant nothing', async () => {
+  await redis.cli('CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 1000000 1000000 60')
+  const [flooded, calm, publisher] = [await connect(), await connect(keyward, 'beta'), await connect(keyward, 'beta')]
+  await flooded.exchange(request('SUBSCRIBE', 'big'))
+  await calm.exchange(request('SUBSCRIBE', 'calm'))
+  flooded.pauseReading()
+  const flood = await connect()
+  const values = Array.from({ length: 4 }, () => request('PUBLISH', 'big', 'x'.repeat(900_000)))
+  const sent: string[] = []
+  for (let i = 0; i < 40; i++) {
+    if (i % 10 === 0) flood.send(Buffer.concat(values))
+    expect(await publisher.command('PUBLISH', 'calm', `${i};`)).toBe(':1\r\n')
+    sent.push(`${i};`)
+  }
+  const got = (await calm.replies(40)).map((frame) => String(frame).split('\r\n').at(-2))
+  expect(got).toEqual(sent)
+  await redis.cli('CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 33554432 8388608 60')
 })

@@ -48,7 +48,8 @@ export class PubSubDispatcher {
     const subscriptions = (client.subscriptions ??= new Subscriptions(client.session, client))
     const tenant = client.session.tenant as Tenant
     const at = () => this.env.node(tenant)
-    const place = { node: at, topics: () => this.pubsub.of(at(), tenant) }
+    const subscriber = () => at().subscribers.of(this.env.indexOf(tenant))
+    const place = { node: at, subscriber, topics: () => this.pubsub.of(at(), tenant) }
     const { kind, subscribes } = VERBS[spec.name]
     const Run = subscribes ? SubscribeRun : UnsubscribeRun
     const run = new Run(x, client, subscriptions, place, kind, request.view().all())

@@ -47,6 +47,10 @@ export class PubSub implements TopicsHost {
     this.at(topics.node).elsewhere().listens(true)
   }
 
+  indexOf(tenant: Tenant): number {
+    return this.env.indexOf(tenant)
+  }
+
   stats(tenant: Tenant): Stats {
     return this.env.stats(tenant)
   }
@@ -90,7 +94,7 @@ class NodeTopics {
     const publish = env.table.byName('publish') as CommandSpec
     const numsub = env.table.byName('pubsub|numsub') as CommandSpec
     // Whatever is lost of this, the next question comes in a second.
-    return new Elsewhere(node.subscriber, {
+    return new Elsewhere(node.subscribers.of(-1), {
       id,
       topicsOf: (prefix) => tenants.get(prefix),
       publish: (channel, message) => {

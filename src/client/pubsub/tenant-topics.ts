@@ -13,6 +13,7 @@ import { Feed, type FeedHome } from './feed.ts'
 export interface TopicsHost {
   readonly settings: EventSettings
   stats(tenant: Tenant): Stats
+  indexOf(tenant: Tenant): number
   /** It has topics. */
   filled(topics: TenantTopics): void
   /** It is empty: nothing of it needs to be kept. */
@@ -24,6 +25,8 @@ export interface TopicsHost {
 /** Where a tenant's topics are at the time of asking: a reload may give it another upstream. */
 export interface TopicPlace {
   node(): Node
+  /** The one of the tenant. */
+  subscriber(): Subscriber
   /** Made anew where there were none. */
   topics(): TenantTopics
 }
@@ -53,7 +56,7 @@ export class TenantTopics implements AudienceHome, FeedHome {
 
   constructor(node: Node, tenant: Tenant, host: TopicsHost) {
     this.node = node
-    this.subscriber = node.subscriber
+    this.subscriber = node.subscribers.of(host.indexOf(tenant))
     this.tenant = tenant.name
     this.prefix = Buffer.from(tenant.prefix, 'latin1')
     this.databases = tenant.databases

@@ -54,7 +54,7 @@ export class UnsubscribeRun implements Errand, Run, Waiter {
       if (this.stage === 'fence') this.leave()
     }
     this.fence = fence
-    if (!this.place.node().subscriber.fence(fence)) this.fence = undefined
+    if (!this.place.subscriber().fence(fence)) this.fence = undefined
   }
 
   begin(): void {

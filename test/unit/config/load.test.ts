@@ -48,6 +48,7 @@ describe('a whole file', () => {
       tls: undefined,
       lanes: 2,
       pins: { max: 50, warm: 1, perTenant: 10 },
+      subscribers: 32,
       bulk: 65_536,
       keepAlive: 60_000,
       timeouts: { connect: 250, request: 2000 },
