@@ -73,7 +73,7 @@ export const ERRORS = {
   },
   SUBSCRIPTIONLIMIT: {
     reply: 'ERR max number of subscriptions reached',
-    when: 'tenants.<tenant>.subscriptions is reached, or the name of a channel or pattern is longer than 1 MiB; nothing of the request was subscribed to',
+    when: 'tenants.<tenant>.subscriptions is reached, or the name of a channel is longer than 1 MiB, or a pattern longer than 1 KiB; nothing of the request was subscribed to',
     cure: 'raise tenants.<tenant>.subscriptions, or use fewer or shorter names',
   },
   NOCHANNELS: {

@@ -1,7 +1,6 @@
-import { asPush, channelMessage, patternMessage } from '../../keyspace/channels.ts'
+import { asPush, channelMatches, channelMessage, patternMessage } from '../../keyspace/channels.ts'
 import { isNotification, mayMatchNotification } from '../../keyspace/notifications.ts'
 import { rawPattern } from '../../keyspace/pattern.ts'
-import { globMatches } from '../../lib/glob.ts'
 import type { MessageFrame } from '../../resp/message.ts'
 import type { PushSink } from '../../session/push-sink.ts'
 import type { Subscriber } from '../../upstream/subscriber.ts'
@@ -89,7 +88,12 @@ export class Audience extends Listened {
 
   /** How many of its clients get what is published to this channel of the tenant's. */
   reached(channel: Buffer): number {
-    return this.kind !== 'pattern' || globMatches(this.name, channel) ? this.sinks.size : 0
+    return this.kind !== 'pattern' || this.matches(channel) ? this.sinks.size : 0
+  }
+
+  /** Of a pattern. */
+  matches(channel: Buffer): boolean {
+    return channelMatches(this.name, channel)
   }
 }
 

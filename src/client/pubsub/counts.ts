@@ -1,6 +1,5 @@
-import { OWN_CHANNELS } from '../../keyspace/channels.ts'
+import { channelMatches, OWN_CHANNELS } from '../../keyspace/channels.ts'
 import { ForeignKey } from '../../keyspace/rewrite-reply.ts'
-import { globMatches } from '../../lib/glob.ts'
 import { BULK, INTEGER } from '../../resp/type-bytes.ts'
 import type { Reply } from '../../resp/types.ts'
 import type { Asked } from './asked.ts'
@@ -43,7 +42,7 @@ export function receivers(
       const raw = Buffer.concat([topics.prefix, name])
       for (const pattern of topics.patterns) {
         if (pattern.weight === 0) continue
-        if (globMatches(pattern.raw, raw)) ours++
+        if (channelMatches(pattern.raw, raw)) ours++
         here += pattern.reached(name)
       }
     }
@@ -131,7 +130,7 @@ function channels(
 }
 
 function wanted(name: Buffer, pattern: Buffer | undefined): boolean {
-  return pattern === undefined || globMatches(pattern, name)
+  return pattern === undefined || channelMatches(pattern, name)
 }
 
 function strip(item: Reply, prefix: Buffer): void {

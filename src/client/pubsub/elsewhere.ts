@@ -1,5 +1,4 @@
-import { OWN_CHANNELS } from '../../keyspace/channels.ts'
-import { globMatches } from '../../lib/glob.ts'
+import { channelMatches, OWN_CHANNELS } from '../../keyspace/channels.ts'
 import type { MessageFrame } from '../../resp/message.ts'
 import type { Subscriber } from '../../upstream/subscriber.ts'
 import type { TopicKind } from '../../upstream/topic.ts'
@@ -70,7 +69,7 @@ export class Elsewhere {
       sum += crowds[kind].get(channel.toString('latin1')) ?? 0
       if (kind === 'shard') continue
       for (const [pattern, more] of crowds.pattern) {
-        if (globMatches(Buffer.from(pattern, 'latin1'), channel)) sum += more
+        if (channelMatches(Buffer.from(pattern, 'latin1'), channel)) sum += more
       }
     }
     return sum

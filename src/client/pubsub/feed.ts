@@ -1,7 +1,6 @@
 import { frameOf } from '../../keyspace/channels.ts'
 import { BY_EVENT, BY_KEY, FEED, keyeventChannel, keyspaceChannel, placeOf } from '../../keyspace/notifications.ts'
 import { rawPattern } from '../../keyspace/pattern.ts'
-import { globMatches } from '../../lib/glob.ts'
 import type { MessageFrame } from '../../resp/message.ts'
 import type { Subscriber } from '../../upstream/subscriber.ts'
 import type { Audience } from './audience.ts'
@@ -75,7 +74,7 @@ export class Feed extends Listened {
     const audience = home.find('channel', channel)
     if (audience !== undefined && audience.sinks.size > 0) audience.send(frameOf([MESSAGE, channel, payload]))
     for (const one of home.patterns) {
-      if (one.notified && one.sinks.size > 0 && globMatches(one.name, channel))
+      if (one.notified && one.sinks.size > 0 && one.matches(channel))
         one.send(frameOf([PMESSAGE, one.name, channel, payload]))
     }
   }

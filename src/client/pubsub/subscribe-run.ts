@@ -14,6 +14,8 @@ import type { TenantTopics, TopicPlace } from './tenant-topics.ts'
 
 /** Longest name. A longer one would have to pass a server's limit of bulk strings, which closes the connection of all. */
 const NAME_BYTES = 1024 * 1024
+/** Longest pattern: matching takes time in proportion to it, and all tenants share that time. */
+const PATTERN_BYTES = 1024
 
 /**
  * SUBSCRIBE, PSUBSCRIBE or SSUBSCRIBE of one client. Its acknowledgements are its reply, written when the server has
@@ -64,7 +66,7 @@ export class SubscribeRun implements Errand, Run, Waiter {
     this.topics = topics
     let added = 0
     for (let i = 1; i < args.length; i++) {
-      if (args[i].length > NAME_BYTES) this.failure = 'SUBSCRIPTIONLIMIT'
+      if (args[i].length > (kind === 'pattern' ? PATTERN_BYTES : NAME_BYTES)) this.failure = 'SUBSCRIPTIONLIMIT'
       const audience = topics.find(kind, args[i])
       if (audience === undefined || !this.subscriptions.has(audience)) added++
     }
