@@ -7,7 +7,12 @@ import { DEFAULT_LIMITS, everyByte, readRequests } from '../helpers/read-request
 import { referenceRequests } from '../helpers/reference-requests.ts'
 import { anyText, cutShares, cutsIn, mutate, mutations } from '../helpers/resp-arbitraries.ts'
 
-const args = fc.array(anyText, { minLength: 1, maxLength: 6 })
+// Now and then more arguments than a reader has room for at first.
+const many = fc.array(fc.string({ maxLength: 3 }), { minLength: 50, maxLength: 150, size: 'max' })
+const args = fc.oneof(
+  { weight: 2, arbitrary: fc.array(anyText, { minLength: 1, maxLength: 6 }) },
+  { weight: 1, arbitrary: many },
+)
 const multibulk = args.map((all) => encodeRequest(all.map((arg) => Buffer.from(arg, 'latin1'))).toString('latin1'))
 
 const inlineWord = fc.oneof(
