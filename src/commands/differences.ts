@@ -102,7 +102,11 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     where: 'SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE',
-    what: 'When the upstream connection is lost, clients stay subscribed; what is published until it is back is lost. While it is away, subscribing waits for `hold.time`, then fails.',
+    what: 'When the upstream connection is lost, clients stay subscribed; what is published until it is back is lost. While it is away, or answers BUSY, LOADING or the like, subscribing waits for `hold.time`, then fails.',
+  },
+  {
+    where: 'SUBSCRIBE, SSUBSCRIBE',
+    what: 'Names that begin with `keyward:` are Keyward’s own: a tenant without a prefix gets NOPERM.',
   },
   {
     where: 'AUTH, HELLO',

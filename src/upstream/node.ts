@@ -282,6 +282,10 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     this.facts.noChannels(error)
   }
 
+  subscribersLimited(setting: string): void {
+    this.facts.subscribersLimited(setting)
+  }
+
   fault(error: unknown): void {
     this.env.fault(error)
   }

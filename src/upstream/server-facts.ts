@@ -66,6 +66,16 @@ export class ServerFacts {
     )
   }
 
+  /** The default of Redis, so nothing to warn of. */
+  subscribersLimited(setting: string): void {
+    this.sayOnce(
+      'subscribers limit',
+      { setting },
+      'the upstream cuts off a connection with more messages unread than this, and all subscriptions of a tenant share one; Keyward bounds each subscriber itself: CONFIG SET client-output-buffer-limit "pubsub 0 0 0"',
+      'info',
+    )
+  }
+
   missing(power: Power, error: string): void {
     const rule = `+${power.replace(' ', '|')}`
     this.sayOnce(
@@ -75,9 +85,9 @@ export class ServerFacts {
     )
   }
 
-  private sayOnce(what: string, fields: object, text: string): void {
+  private sayOnce(what: string, fields: object, text: string, level: 'info' | 'warn' = 'warn'): void {
     if (this.said.has(what)) return
     this.said.add(what)
-    this.log.warn({ upstream: this.upstream, ...fields }, text)
+    this.log[level]({ upstream: this.upstream, ...fields }, text)
   }
 }

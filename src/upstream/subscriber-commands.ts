@@ -57,12 +57,16 @@ export class SubscriberCommands {
       const verb = due(topic)
       if (verb === undefined) continue
       const { kind } = topic
-      const key = topic.alone ? topic.name.toString('latin1') : `${verb} ${kind}`
+      if (topic.alone) {
+        this.ask({ verb, kind, topics: [topic], bytes: topic.name.length }, now, out)
+        continue
+      }
+      const key = `${verb} ${kind}`
       let batch = batches.get(key)
       if (batch === undefined) batches.set(key, (batch = { verb, kind, topics: [], bytes: 0 }))
       batch.topics.push(topic)
       batch.bytes += topic.name.length
-      if (!topic.alone && batch.topics.length < MOST_NAMES && batch.bytes < COMMAND_BYTES) continue
+      if (batch.topics.length < MOST_NAMES && batch.bytes < COMMAND_BYTES) continue
       batches.delete(key)
       this.ask(batch, now, out)
     }
@@ -113,17 +117,23 @@ export class SubscriberCommands {
     )
       throw new BadReply('an acknowledgement that nobody waits for')
     if (!message.is(1, topic.name)) throw new BadReply('an acknowledgement of something else')
+    topic.had = head.verb === 'subscribe'
+    topic.errors = 0
     head.at++
     if (head.at === head.topics.length) this.shift()
     return topic.newest === head ? topic : undefined
   }
 
-  /** The oldest command was answered by this error. Throws BadReply when that is none that a subscription may get. */
+  /**
+   * The oldest command was answered by this error; it is returned. What waits for a PING has passed: an error comes in its
+   * turn, too. Throws BadReply when no answer is due, or when the server has forgotten who we are.
+   */
   refuse(error: string): Asked {
     const head = this.asked[0]
-    if (head?.verb !== 'subscribe' || head.at > 0 || !/^(NOPERM|ERR unknown command)/.test(error))
+    if (head === undefined || head.at > 0 || error.startsWith('NOAUTH'))
       throw new BadReply(`an error that is no answer to a subscription: ${error.slice(0, 100)}`)
-    this.shift()
+    if (head.verb === 'ping') this.pong()
+    else this.shift()
     return head
   }
 

@@ -10,6 +10,7 @@ import type { FactsLog } from './server-facts.ts'
 import { type Fence, SubscriberCommands } from './subscriber-commands.ts'
 import { SubscriberConnection, type SubscriberConnectionHost } from './subscriber-connection.ts'
 import { SubscriberLogin } from './subscriber-login.ts'
+import { isPassing, isRefusal, SubscriberRetries } from './subscriber-retries.ts'
 import { Topic, type TopicKind, type TopicOwner } from './topic.ts'
 
 /** What a subscriber asks of its node. */
@@ -25,13 +26,15 @@ export interface SubscriberHost {
   notifies(events: string | undefined): void
   /** The upstream's user may not subscribe. */
   noChannels(error: string): void
+  /** The server cuts subscribers off that leave more than this unread, in Redis' words. */
+  subscribersLimited(setting: string): void
   fault(error: unknown): void
 }
 
 /** Milliseconds after which a connection counts as a good one. */
 const STEADY = 1000
-/** Milliseconds between two lines about a lost connection. */
-const SAY_LOST = 10_000
+/** Milliseconds between two lines about a lost connection, or about errors that pass. */
+const SAY_AGAIN = 10_000
 
 /**
  * All subscriptions of a tenant in this process at one server, on one connection: however many clients want a topic, the server
@@ -57,6 +60,7 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
   /** Those for which the server may have to be told something. */
   private readonly changed = new Set<Topic>()
   private readonly commands = new SubscriberCommands()
+  private readonly retries = new SubscriberRetries()
   /** To be called by the answer to the next PING. */
   private fences: Fence[] = []
   private connection: SubscriberConnection | undefined = undefined
@@ -69,6 +73,7 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
   /** Clock time since which no topic is wanted. */
   private idleSince = 0
   private saidLostAt = Number.NEGATIVE_INFINITY
+  private saidErrorAt = Number.NEGATIVE_INFINITY
 
   constructor(host: SubscriberHost) {
     this.host = host
@@ -96,7 +101,10 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
     }
   }
 
-  /** The topic of this name is wanted, by the same owner as ever. Its owner hears when the server has it. */
+  /**
+   * The topic of this name is wanted, by the same owner as ever. Its owner hears when the server has it. Said again, a topic
+   * that the server refused is asked for again at once.
+   */
   want(kind: TopicKind, name: Buffer, owner: TopicOwner): Topic {
     const key = name.toString('latin1')
     let topic = this.topics[kind].get(key)
@@ -126,6 +134,7 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
 
   private forget(topic: Topic): void {
     this.changed.delete(topic)
+    this.retries.delete(topic)
     this.topics[topic.kind].delete(topic.name.toString('latin1'))
     if (this.size === 0) this.idleSince = this.clock.now
     topic.owner.released()
@@ -152,7 +161,9 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
   ready(): void {
     if (this.wasReady) this.reconnects++
     this.wasReady = true
-    this.host.notifies(this.login?.facts.events)
+    const { events, outputLimit } = (this.login as SubscriberLogin).facts
+    this.host.notifies(events)
+    if (outputLimit !== undefined) this.host.subscribersLimited(outputLimit)
     this.wake()
   }
 
@@ -160,10 +171,12 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
     this.connection = undefined
     const fences = [...this.commands.clear(), ...this.fences]
     this.fences = []
+    this.retries.clear()
     // Nobody dials while the topics are put in order.
     this.waiting = true
     for (const topic of this.all()) {
       topic.newest = undefined
+      topic.had = false
       if (topic.state !== 'off') topic.life.enter('off')
       if (topic.wanted) this.changed.add(topic)
       else this.forget(topic)
@@ -174,7 +187,7 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
       return
     }
     const { now } = this.clock
-    if (now - this.saidLostAt > SAY_LOST) {
+    if (now - this.saidLostAt > SAY_AGAIN) {
       this.saidLostAt = now
       this.host.log.warn({ upstream: this.host.options.name, why }, LOST)
     }
@@ -193,11 +206,8 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
   }
 
   frame(type: number, buf: Buffer, start: number, end: number): void {
-    if (type === ERROR) {
-      this.refused(buf.toString('latin1', start + 1, end - 2))
-      return
-    }
-    if (type === STRING) {
+    if (type === ERROR) this.failed(buf.toString('latin1', start + 1, end - 2))
+    else if (type === STRING) {
       if (buf.compare(PONG, 0, PONG.length, start, end) !== 0) throw new BadReply('a reply that nobody asked for')
       this.commands.pong()
     } else {
@@ -233,23 +243,42 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
     }
   }
 
-  /** The server will not do the oldest command. */
-  private refused(error: string): void {
+  /**
+   * The server did not do the oldest command. Its topics are as they were, and what has to be said of them is said again
+   * later: all other subscriptions of the connection go on meanwhile.
+   */
+  private failed(error: string): void {
     const asked = this.commands.refuse(error)
-    const { topics } = asked
+    const { topics, verb } = asked
+    if (verb === 'ping') return
+    const { now } = this.clock
+    const passing = isPassing(error)
+    const refusal = verb === 'subscribe' && isRefusal(error)
+    if (!refusal) this.sayError(error, now)
     for (const topic of topics) {
       if (topic.newest !== asked) continue
-      topic.life.enter('off')
-      if (!topic.wanted) this.forget(topic)
-      else if (topics.length > 1) {
+      topic.life.enter(topic.had ? 'active' : 'off')
+      if (topic.wanted === topic.had) {
+        if (topic.wanted) topic.owner.acknowledged()
+        else this.forget(topic)
+      } else if (topics.length > 1 && !passing) {
         // Perhaps it is another of them that may not be had.
         topic.alone = true
         this.change(topic)
       } else {
+        topic.alone = !passing
+        this.retries.later(topic, error, now)
+        if (!refusal) continue
         if (error.startsWith('NOPERM')) this.host.noChannels(error)
         topic.owner.refused(error)
       }
     }
+  }
+
+  private sayError(error: string, now: number): void {
+    if (now - this.saidErrorAt <= SAY_AGAIN) return
+    this.saidErrorAt = now
+    this.host.log.warn({ upstream: this.host.options.name, error }, TRIED_AGAIN)
   }
 
   flush(): void {
@@ -278,6 +307,7 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
     }
     // One that lets us in and then breaks off is not to be dialled twenty times a second.
     if (now - connection.since > STEADY) this.backoff.reset()
+    for (const topic of this.retries.take(now)) this.change(topic)
     const { runId } = this.host
     const known = this.login?.facts.runId ?? ''
     const { oldest } = this.commands
@@ -305,5 +335,6 @@ const PONG_WORD = Buffer.from('pong')
 const PONG = Buffer.from('+PONG\r\n')
 const NOTHING: Fence = () => {}
 
+const TRIED_AGAIN = 'the upstream answers subscriptions with an error; those are tried again until it takes them'
 const LOST =
-  'the connection that carries all subscriptions was lost; they are made again, messages of the meantime are not. If the server cut it off for reading slowly: client-output-buffer-limit pubsub'
+  'the connection that carries a tenant's subscriptions was lost; they are made again, messages of the meantime are not. If the server cut it off for reading slowly: client-output-buffer-limit pubsub'

@@ -8,7 +8,10 @@ export type TopicKind = 'channel' | 'pattern' | 'shard'
 export interface TopicOwner {
   /** The server has acknowledged it: what is published from now on comes. */
   acknowledged(): void
-  /** The server refuses it. `error`: its line, without the `-`. It stays wanted until the owner says otherwise. */
+  /**
+   * The server refuses it. `error`: its line, without the `-`. It stays wanted, and is asked for again now and then, until
+   * the owner says otherwise: acknowledged() may come after all.
+   */
   refused(error: string): void
   /** Not wanted any more, and the server does not count it any more. It must be asked for anew. */
   released(): void
@@ -21,12 +24,14 @@ export interface TopicOwner {
  *   asked    SUBSCRIBE was written
  *   active   acknowledged
  *   leaving  UNSUBSCRIBE was written
+ *
+ * An error in answer leads back to what the server has: active or off.
  */
 const MOVES = {
   off: ['asked'],
   asked: ['active', 'leaving', 'off'],
   active: ['leaving', 'off'],
-  leaving: ['asked', 'off'],
+  leaving: ['asked', 'active', 'off'],
 } as const
 export type TopicState = keyof typeof MOVES
 
@@ -42,6 +47,10 @@ export class Topic {
   newest: object | undefined = undefined
   /** Was refused together with others: asked for again in a command of its own. */
   alone = false
+  /** The server has it: so say its acknowledgements so far, whatever has been asked since. */
+  had = false
+  /** Errors about it since the last acknowledgement. */
+  errors = 0
 
   constructor(kind: TopicKind, name: Buffer, owner: TopicOwner) {
     this.kind = kind
@@ -55,6 +64,6 @@ export class Topic {
 
   /** The server counts it as a subscription, or did a moment ago. */
   get counted(): boolean {
-    return this.life.state === 'active' || this.life.state === 'leaving'
+    return this.had
   }
 }

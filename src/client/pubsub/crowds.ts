@@ -9,8 +9,8 @@ const MOST_NAMES = 1000
 const MOST_BYTES = 64 * 1024
 const KINDS: readonly TopicKind[] = ['channel', 'pattern', 'shard']
 
-/** The topics of a tenant with more than one client here, as JSON; undefined: there are none. Over the limits some are left out. */
-export function writeCrowds(topics: TenantTopics): string | undefined {
+/** The topics of a tenant with more than one client here, as JSON; `[]`: there are none. Over the limits some are left out. */
+export function writeCrowds(topics: TenantTopics): string {
   const entries: [kind: number, name: string, more: number][] = []
   let bytes = 0
   for (const [at, kind] of KINDS.entries()) {
@@ -21,7 +21,7 @@ export function writeCrowds(topics: TenantTopics): string | undefined {
       entries.push([at, name.toString('latin1'), sinks.size - 1])
     }
   }
-  return entries.length === 0 ? undefined : JSON.stringify(entries)
+  return JSON.stringify(entries)
 }
 
 /** undefined: it is not what writeCrowds() writes. */

@@ -17,6 +17,9 @@ const MOST_PROCESSES = 64
 /** Questions that wait until answers can be heard. */
 const MOST_WAITING = 100
 
+/** What writeCrowds() says of none. */
+const NONE = '[]'
+
 const QUESTIONS = `${OWN_CHANNELS}counts`
 
 /** What it asks of the process. */
@@ -91,6 +94,8 @@ export class Elsewhere {
       this.known.set(prefix, (answers = { askedAt: Number.NEGATIVE_INFINITY, byProcess: new Map() }))
     }
     if (now - answers.askedAt >= ASK_EVERY) {
+      // Who has not answered the last question has gone.
+      for (const [id, { at }] of answers.byProcess) if (at < answers.askedAt) answers.byProcess.delete(id)
       answers.askedAt = now
       if (this.answers.engaged) this.question(prefix)
       // Usually this process is alone, and who else subscribes is no Keyward.
@@ -125,8 +130,9 @@ export class Elsewhere {
     const [, id, prefix] = /^([^ ]+) ([^ ]*)$/.exec(text) ?? []
     if (id === undefined || id === this.host.id) return
     const topics = this.host.topicsOf(prefix)
-    const crowds = topics === undefined ? undefined : writeCrowds(topics)
-    if (crowds !== undefined) this.host.publish(`${QUESTIONS}:${id}`, `${this.host.id} ${prefix} ${crowds}`)
+    // That there are none any more is an answer, too: the last one would count for seconds.
+    const crowds = topics === undefined ? NONE : writeCrowds(topics)
+    this.host.publish(`${QUESTIONS}:${id}`, `${this.host.id} ${prefix} ${crowds}`)
   }
 
   /** `<id> <prefix> <crowds>` */
@@ -135,6 +141,10 @@ export class Elsewhere {
     const answers = this.known.get(prefix)
     const crowds = body === undefined ? undefined : readCrowds(body)
     if (answers === undefined || crowds === undefined) return
+    if (body === NONE) {
+      answers.byProcess.delete(id)
+      return
+    }
     if (!answers.byProcess.has(id) && answers.byProcess.size >= MOST_PROCESSES) return
     answers.byProcess.set(id, { at: this.host.now(), crowds })
   }

@@ -61,8 +61,9 @@ export abstract class Listened implements TopicOwner {
     if (this.topic !== undefined) this.subscriber.unwant(this.topic)
   }
 
-  /** False: `waiter` waits already. */
+  /** False: `waiter` waits already. What the server refused before is asked for again: who waits is to have its answer of now. */
   await(waiter: Waiter): boolean {
+    if (this.engaged && this.topic?.state === 'off') this.subscriber.want(this.kind, this.raw, this)
     this.waiters ??= new Set()
     if (this.waiters.has(waiter)) return false
     this.waiters.add(waiter)

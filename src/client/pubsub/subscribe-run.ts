@@ -2,6 +2,7 @@ import { ArgView } from '../../commands/arg-view.ts'
 import type { Errand, Exchange } from '../../commands/exchange.ts'
 import { unknownCommand } from '../../commands/refusal.ts'
 import type { ErrorCode } from '../../errors.ts'
+import { OWN_CHANNELS } from '../../keyspace/channels.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { Fence } from '../../upstream/subscriber-commands.ts'
 import type { TopicKind } from '../../upstream/topic.ts'
@@ -67,6 +68,7 @@ export class SubscribeRun implements Errand, Run, Waiter {
     let added = 0
     for (let i = 1; i < args.length; i++) {
       if (args[i].length > (kind === 'pattern' ? PATTERN_BYTES : NAME_BYTES)) this.failure = 'SUBSCRIPTIONLIMIT'
+      if (isOwn(topics, kind, args[i])) this.failure = 'NOCHANNELS'
       const audience = topics.find(kind, args[i])
       if (audience === undefined || !this.subscriptions.has(audience)) added++
     }
@@ -186,4 +188,12 @@ export class SubscribeRun implements Errand, Run, Waiter {
   cancel(): void {
     this.release()
   }
+}
+
+/**
+ * Keyward's own: on the connection where all that this process listens to is subscribed, a client that left such a channel
+ * would take it from Keyward. Behind a prefix no name is one.
+ */
+function isOwn({ prefix }: TenantTopics, kind: TopicKind, name: Buffer): boolean {
+  return prefix.length === 0 && kind !== 'pattern' && name.toString('latin1', 0, OWN_CHANNELS.length) === OWN_CHANNELS
 }

@@ -100,15 +100,45 @@ describe('answers', () => {
     expect(acknowledge('subscribe', 'a')).toBe(a)
   })
 
-  test('a refused command is the oldest one, and only a subscription may be refused', () => {
+  test('an error answers the oldest command, if that has had no answer yet', () => {
     const [a, b] = [topic('a'), topic('b')]
     written()
     expect(commands.refuse('NOPERM no').topics).toEqual([a, b])
-    const c = topic('c')
+    expect([a.had, b.had]).toEqual([false, false])
+    topic('c')
+    topic('d')
     written()
-    expect(() => commands.refuse('WRONGTYPE what')).toThrow(BadReply)
-    expect(acknowledge('subscribe', 'c')).toBe(c)
+    acknowledge('subscribe', 'c')
     expect(() => commands.refuse('NOPERM no')).toThrow(BadReply)
+    acknowledge('subscribe', 'd')
+    expect(() => commands.refuse('NOPERM no')).toThrow(BadReply)
+  })
+
+  test('an error to a PING lets its fence pass; one that says who are you ends it', () => {
+    let passed = 0
+    commands.ping([() => passed++], 0, [])
+    commands.refuse('MISCONF no disk')
+    expect(passed).toBe(1)
+    commands.ping([() => passed++], 0, [])
+    expect(() => commands.refuse('NOAUTH Authentication required.')).toThrow(BadReply)
+  })
+
+  test('what the server has is known, whatever was asked since', () => {
+    const a = topic('a')
+    written()
+    acknowledge('subscribe', 'a')
+    a.wanted = false
+    changed.add(a)
+    written()
+    expect(a.had).toBe(true)
+    expect(commands.refuse('BUSY a script').topics).toEqual([a])
+    expect(a.had).toBe(true)
+  })
+
+  test('a topic asked for alone goes by its own kind, whatever its name', () => {
+    topic('a')
+    topic('subscribe channel', 'pattern').alone = true
+    expect(written().sort()).toEqual(['psubscribe subscribe channel', 'subscribe a'])
   })
 
   test('a topic that is to be asked for alone is', () => {
