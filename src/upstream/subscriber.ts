@@ -337,4 +337,4 @@ const NOTHING: Fence = () => {}
 
 const TRIED_AGAIN = 'the upstream answers subscriptions with an error; those are tried again until it takes them'
 const LOST =
-  'the connection that carries a tenant's subscriptions was lost; they are made again, messages of the meantime are not. If the server cut it off for reading slowly: client-output-buffer-limit pubsub'
+  'the connection that carries the subscriptions of a tenant was lost; they are made again, messages of the meantime are not. If the server cut it off for reading slowly: client-output-buffer-limit pubsub'
