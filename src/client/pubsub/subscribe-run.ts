@@ -2,7 +2,7 @@ import { ArgView } from '../../commands/arg-view.ts'
 import type { Errand, Exchange } from '../../commands/exchange.ts'
 import { unknownCommand } from '../../commands/refusal.ts'
 import type { ErrorCode } from '../../errors.ts'
-import { OWN_CHANNELS } from '../../keyspace/channels.ts'
+import { LONGEST_PATTERN, OWN_CHANNELS } from '../../keyspace/channels.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { Fence } from '../../upstream/subscriber-commands.ts'
 import type { TopicKind } from '../../upstream/topic.ts'
@@ -15,8 +15,6 @@ import type { TenantTopics, TopicPlace } from './tenant-topics.ts'
 
 /** Longest name. A longer one would have to pass a server's limit of bulk strings, which closes the connection of all. */
 const NAME_BYTES = 1024 * 1024
-/** Longest pattern: matching takes time in proportion to it, and all tenants share that time. */
-const PATTERN_BYTES = 1024
 
 /**
  * SUBSCRIBE, PSUBSCRIBE or SSUBSCRIBE of one client. Its acknowledgements are its reply, written when the server has
@@ -67,7 +65,7 @@ export class SubscribeRun implements Errand, Run, Waiter {
     this.topics = topics
     let added = 0
     for (let i = 1; i < args.length; i++) {
-      if (args[i].length > (kind === 'pattern' ? PATTERN_BYTES : NAME_BYTES)) this.failure = 'SUBSCRIPTIONLIMIT'
+      if (args[i].length > (kind === 'pattern' ? LONGEST_PATTERN : NAME_BYTES)) this.failure = 'SUBSCRIPTIONLIMIT'
       if (isOwn(topics, kind, args[i])) this.failure = 'NOCHANNELS'
       const audience = topics.find(kind, args[i])
       if (audience === undefined || !this.subscriptions.has(audience)) added++

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asPush, channelMessage, frameOf, patternMessage } from '../../../src/keyspace/channels.ts'
+import { asPush, channelMatches, channelMessage, frameOf, patternMessage } from '../../../src/keyspace/channels.ts'
 import { MessageFrame } from '../../../src/resp/message.ts'
 
 function read(...elements: string[]): MessageFrame {
@@ -31,4 +31,11 @@ test('RESP3 has another first byte, and bytes of its own', () => {
   const push = asPush(frame)
   expect(push.toString()).toBe('>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nx\r\n')
   expect(frame.toString()).toBe('*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nx\r\n')
+})
+
+test('a pattern or a name that would take minutes to match matches nothing', () => {
+  expect(channelMatches(Buffer.from('n*s'), Buffer.from('news'))).toBe(true)
+  expect(channelMatches(Buffer.from(`${'*a'.repeat(1000)}b`), Buffer.from('a'.repeat(10_000)))).toBe(false)
+  expect(channelMatches(Buffer.from('*'.repeat(2000)), Buffer.from('news'))).toBe(false)
+  expect(channelMatches(Buffer.from('*'), Buffer.from('n'.repeat(20_000)))).toBe(false)
 })
