@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import { ClientConnection } from './client/connection.ts'
 import type { DispatchClient } from './client/dispatch-client.ts'
 import { Dispatcher } from './client/dispatcher.ts'
@@ -19,12 +20,14 @@ import { ForeignKey } from './keyspace/rewrite-reply.ts'
 import { Clock } from './lib/clock.ts'
 import { PerSecond } from './lib/per-second.ts'
 import { Turn } from './lib/turn.ts'
+import { Operator } from './operator.ts'
 import { buildAuthenticator } from './policies/auth.ts'
 import { ReplyWriter } from './resp/reply-writer.ts'
 import { type Authenticator, Session } from './session/session.ts'
 import type { Tenant } from './session/tenant.ts'
-import { Node } from './upstream/node.ts'
+import type { Node } from './upstream/node.ts'
 import type { UpstreamOptions } from './upstream/options.ts'
+import { Upstream } from './upstream/upstream.ts'
 
 export interface ProxyLog {
   info(fields: object, text: string): void
@@ -60,7 +63,8 @@ export class Proxy implements ClientEnv, TenantServerHost {
   readonly log: ProxyLog
   readonly server: ServerView = new TenantServer(this)
   readonly dispatcher: Dispatcher
-  private readonly nodes = new Map<string, Node>()
+  readonly operations = new Operator(this)
+  readonly upstreams = new Map<string, Upstream>()
   private doors: Door[] = []
   private readonly statsOf = new Map<string, Stats>()
   private readonly indices = new Map<string, number>()
@@ -74,7 +78,18 @@ export class Proxy implements ClientEnv, TenantServerHost {
     this.notices = new Notices(env.log)
     this.dispatcher = new Dispatcher(this)
     this.keepSlowLogs()
-    for (const options of config.upstreams.values()) this.nodes.set(options.name, this.openNode(options))
+    for (const options of config.upstreams.values()) this.upstreams.set(options.name, this.openUpstream(options))
+  }
+
+  /** Replicas are looked at as often as the most demanding of their tenants needs. */
+  private followReplicas(): void {
+    for (const [name, upstream] of this.upstreams) {
+      let least: number | undefined
+      for (const { upstream: at, replicas } of this.config.tenants.values()) {
+        if (at === name && replicas.read === 'prefer') least = Math.min(least ?? replicas.maxLag, replicas.maxLag)
+      }
+      upstream.replicas.readBy(least)
+    }
   }
 
   private keepSlowLogs(): void {
@@ -86,8 +101,8 @@ export class Proxy implements ClientEnv, TenantServerHost {
     }
   }
 
-  private openNode(options: UpstreamOptions): Node {
-    return new Node(options, { turn: this.turn, clock: this.clock, log: this.log, fault: this.fault })
+  private openUpstream(options: UpstreamOptions): Upstream {
+    return new Upstream(options, { turn: this.turn, clock: this.clock, log: this.log, fault: this.fault })
   }
 
   /** Listens, and begins to connect upstream without waiting for it. Rejects when an address cannot be had. */
@@ -105,7 +120,8 @@ export class Proxy implements ClientEnv, TenantServerHost {
       for (const door of this.doors) door.listener.close()
       throw error
     }
-    for (const node of this.nodes.values()) node.start()
+    for (const upstream of this.upstreams.values()) upstream.start()
+    this.followReplicas()
   }
 
   get bound(): readonly Bound[] {
@@ -125,7 +141,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
   // ClientEnv.
 
   node(tenant: Tenant): Node {
-    return this.nodes.get(tenant.upstream) as Node
+    return (this.upstreams.get(tenant.upstream) as Upstream).primary
   }
 
   indexOf(tenant: Tenant): number {
@@ -158,7 +174,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     return tenant.maxClients === undefined || this.stats(tenant).clients <= tenant.maxClients
   }
 
-  underWay(tenantIndex: number, but: DispatchClient): boolean {
+  underWay(tenantIndex: number, but: DispatchClient | undefined): boolean {
     for (const client of this.clients.keys()) {
       if (client.tenantIndex !== tenantIndex || client === but || client.pending === 0) continue
       if (!client.router.blocked && !client.router.running) return true
@@ -195,12 +211,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
       draining: this.draining,
       connections: this.clients.size,
       tenants: ['', ...this.config.tenants.keys()].map((name) => ({ name, stats: this.statsNamed(name) })),
-      upstreams: [...this.nodes].map(([name, node]) => ({
-        name,
-        usable: node.downSince === undefined,
-        reconnects: node.reconnects,
-        node: node.view(),
-      })),
+      upstreams: [...this.upstreams.values()].map((upstream) => upstream.view()),
       barrier,
       running,
       gates: { closed: this.gates.count, overruns: this.gates.overruns },
@@ -213,11 +224,9 @@ export class Proxy implements ClientEnv, TenantServerHost {
   /** Why this process should or should not get traffic. */
   ready(): { ready: boolean; reason: string } {
     if (this.draining) return { ready: false, reason: 'draining' }
-    for (const node of this.nodes.values()) {
-      if (!node.everUp) return { ready: false, reason: `upstream ${node.options.name} has not been reached yet` }
-      if (node.downSince !== undefined && this.clock.now - node.downSince > node.options.hold.time) {
-        return { ready: false, reason: `upstream ${node.options.name} is unusable` }
-      }
+    for (const upstream of this.upstreams.values()) {
+      const reason = upstream.unready(this.clock.now)
+      if (reason !== undefined) return { ready: false, reason: `upstream ${upstream.options.name} ${reason}` }
     }
     return { ready: true, reason: 'ready' }
   }
@@ -239,20 +248,24 @@ export class Proxy implements ClientEnv, TenantServerHost {
     this.generation++
     this.memory.limit = config.memory
     this.keepSlowLogs()
-    const retired: [Node, Node | undefined][] = []
+    const retired: [Upstream, Upstream | undefined][] = []
     for (const [name, options] of config.upstreams) {
-      const old = this.nodes.get(name)
-      if (old !== undefined && JSON.stringify(before.upstreams.get(name)) === JSON.stringify(options)) continue
-      const node = this.openNode(options)
-      this.nodes.set(name, node)
-      node.start()
-      if (old !== undefined) retired.push([old, node])
+      const old = this.upstreams.get(name)
+      if (old !== undefined && isDeepStrictEqual(before.upstreams.get(name), options)) continue
+      const upstream = this.openUpstream(options)
+      this.upstreams.set(name, upstream)
+      upstream.start()
+      if (old === undefined) continue
+      // Who paused it will resume it.
+      if (old.primary.suspension.since('paused') !== undefined) upstream.primary.suspension.begin('paused', 'PROXY PAUSE')
+      retired.push([old, upstream])
     }
-    for (const [name, node] of this.nodes) {
+    for (const [name, upstream] of this.upstreams) {
       if (config.upstreams.has(name)) continue
-      this.nodes.delete(name)
-      retired.push([node, undefined])
+      this.upstreams.delete(name)
+      retired.push([upstream, undefined])
     }
+    this.followReplicas()
     for (let i = 0; i < this.doors.length; i++) {
       this.doors[i].listener.renew(config.listeners[i])
       this.doors[i].authenticator = buildAuthenticator(config.tenants.values(), config.listeners[i])
@@ -292,7 +305,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     this.draining = true
     for (const door of this.doors) door.listener.close()
     for (const client of [...this.clients.keys()]) client.cut()
-    for (const node of this.nodes.values()) node.stop()
+    for (const upstream of this.upstreams.values()) upstream.stop()
   }
 }
 

@@ -6,6 +6,7 @@ const RANKS = {
   cli: 9,
   admin: 8,
   'proxy.ts': 7,
+  'operator.ts': 6,
   config: 6,
   client: 5,
   policies: 4,

@@ -4,6 +4,7 @@ import { notInMulti } from '../commands/in-multi.ts'
 import { findKeys } from '../commands/keys.ts'
 import type { CommandTable } from '../commands/lookup.ts'
 import { unknownCommand, unknownSubcommand, wrongArity } from '../commands/refusal.ts'
+import { mayReadReplica } from '../commands/replicable.ts'
 import { type CommandSpec, FLAG, KeyList } from '../commands/spec.ts'
 import { formatSize } from '../config/units.ts'
 import { rewriteRequest } from '../keyspace/rewrite-request.ts'
@@ -76,7 +77,7 @@ export function explanation(
       ['sent', shown(sending.sent)],
       ...(sending.after ? [['', sending.after] as const] : []),
     ]
-    const way = spec.route === 'job' ? JOB : route(spec, view, buf.length, bulk)
+    const way = spec.route === 'job' ? JOB : route(spec, view, buf.length, bulk, tenant)
     return [...lines, ...sent, ['route', way], ...last]
   }
   const { channel } = spec.quirk
@@ -89,7 +90,7 @@ export function explanation(
   const start = rewriteRequest(slab, buf, 0, buf.length, args, keys, inFront)
   const text = shown(parse(Buffer.from(slab.bytes.subarray(start, slab.used))).view.all())
   lines.push(['sent', spec.route === 'wait' ? `PING, then ${text}` : text])
-  lines.push(['route', route(spec, view, buf.length, bulk)])
+  lines.push(['route', route(spec, view, buf.length, bulk, tenant)])
   if (spec.quirk.reply !== undefined && prefix.length > 0) lines.push(['reply', 'keys in it lose the prefix'])
   return [...lines, ...last]
 }
@@ -148,7 +149,7 @@ function keyLines(label: string, keys: KeyList, { view }: Request, prefix: Buffe
   return lines
 }
 
-function route(spec: CommandSpec, view: ArgView, length: number, bulk: number): string {
+function route(spec: CommandSpec, view: ArgView, length: number, bulk: number, tenant: Tenant): string {
   switch (spec.route) {
     case 'transaction':
       return 'pin: a dedicated connection, until the transaction is over'
@@ -162,13 +163,19 @@ function route(spec: CommandSpec, view: ArgView, length: number, bulk: number): 
     case 'pubsub':
       return 'subscriber: one shared connection, when all earlier requests of the client were answered'
     default:
-      return lane(length, bulk)
+      return `${lane(length, bulk)}${length > bulk ? '' : replica(spec, tenant)}`
   }
 }
 
 function lane(length: number, bulk: number): string {
   if (length > bulk) return `bulk lane: a shared connection for what is over ${formatSize(bulk)}`
   return 'lane: a shared connection'
+}
+
+/** The same choice is made for each request, by what its client wrote and how far each replica is. */
+function replica(spec: CommandSpec, { replicas }: Tenant): string {
+  if (replicas.read === 'never' || !mayReadReplica(spec)) return ''
+  return `; to a replica, if one has what the client wrote before and is at most ${replicas.maxLag} ms behind`
 }
 
 function shown(words: readonly Buffer[]): string {

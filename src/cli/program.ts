@@ -4,6 +4,7 @@ import { audit } from './audit.ts'
 import { check } from './check.ts'
 import { explain } from './explain.ts'
 import { health } from './health.ts'
+import { type OperateOptions, type Operation, operate } from './operate.ts'
 import { serve } from './serve.ts'
 import type { ServeOptions } from './settings.ts'
 import { EXIT, type Terminal, tell } from './terminal.ts'
@@ -47,7 +48,10 @@ function build(terminal: Terminal, done: (code: number) => void): Command {
     .argument('[file]', 'configuration file (KEYWARD_CONFIG)')
     .option('-c, --config <file>', 'the same')
     .option('--listen <address>', 'host:port or unix:/path (KEYWARD_LISTEN)')
-    .option('--upstream <url>', 'redis://host:port, rediss://… or unix:/path (KEYWARD_UPSTREAM)')
+    .option(
+      '--upstream <url>',
+      'redis://host:port, rediss://…, unix:/path or sentinel://host:port,host:port/name (KEYWARD_UPSTREAM)',
+    )
     .option('--tenant <name>', 'the one tenant (KEYWARD_TENANT)')
     .option('--prefix <prefix>', 'of its keys, default "<tenant>:" (KEYWARD_PREFIX)')
     .option('--databases <n>', 'how many databases it has (KEYWARD_DATABASES)')
@@ -91,8 +95,45 @@ function build(terminal: Terminal, done: (code: number) => void): Command {
     )
     .action(async (options) => done(await health(options, terminal)))
 
+  for (const [operation, { description, takes }] of OPERATIONS) {
+    const command = program.command(operation).description(description)
+    if (takes.includes('upstream'))
+      command.argument('[name]', takes.includes('tenant') ? 'a tenant or upstream' : 'an upstream')
+    if (takes.includes('tenant')) command.option('--tenant <name>', 'this tenant')
+    if (takes.includes('upstream')) command.option('--upstream <name>', 'this upstream')
+    if (takes.includes('timeout')) command.option('--timeout <duration>', 'how long it may take, such as 10s')
+    command
+      .option('--socket <path>', 'the admin socket of the running Keyward')
+      .option('-c, --config <file>', 'its configuration, which names the socket (KEYWARD_CONFIG)')
+      .action(async (...given: unknown[]) => {
+        const name = takes.includes('upstream') ? (given[0] as string | undefined) : undefined
+        const options = given[takes.includes('upstream') ? 1 : 0] as OperateOptions
+        done(await operate(operation, name, options, terminal))
+      })
+  }
+
   return program
 }
+
+type Takes = readonly ('tenant' | 'upstream' | 'timeout')[]
+
+/** What is asked of a running Keyward through its admin socket. */
+const OPERATIONS: readonly (readonly [Operation, { readonly description: string; readonly takes: Takes }])[] = [
+  [
+    'pause',
+    {
+      description: 'hold requests until resume; ends when none is under way upstream any more',
+      takes: ['tenant', 'upstream', 'timeout'],
+    },
+  ],
+  ['resume', { description: 'let go on what pause holds', takes: ['tenant', 'upstream'] }],
+  [
+    'reconnect',
+    { description: 'resolve names again and replace the connections to the upstreams', takes: ['upstream'] },
+  ],
+  ['failover', { description: 'a planned failover by Sentinel that loses nothing', takes: ['upstream', 'timeout'] }],
+  ['status', { description: 'tell how a running Keyward is', takes: [] }],
+]
 
 const EXAMPLES = `
 Examples:

@@ -1,22 +1,23 @@
 import type { Logger } from 'pino'
-import { AdminServer } from '../admin/server.ts'
+import { statusText } from '../admin/status.ts'
 import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/problem.ts'
 import { VERSION } from '../lib/version.ts'
 import { Proxy } from '../proxy.ts'
+import { type AdminChange, AdminServers } from './admin-servers.ts'
 import { summary } from './check.ts'
+import { listenFailure } from './listen-failure.ts'
 import type { Settings } from './settings.ts'
-import { Failure } from './terminal.ts'
 
-/** The proxy with the admin server beside it. */
+/** The proxy with the admin servers beside it. */
 export class Service {
   ending = false
   private config: Config
   private readonly settings: Settings
   private readonly log: Logger
   private readonly proxy: Proxy
-  private admin: AdminServer | undefined
+  private readonly admin: AdminServers
   /** Starting, then one reload after the other. Never rejects. */
   private busy: Promise<void> = Promise.resolve()
 
@@ -24,7 +25,20 @@ export class Service {
     this.config = config
     this.settings = from
     this.log = log
-    this.proxy = new Proxy(config, { log })
+    const proxy = new Proxy(config, { log })
+    this.proxy = proxy
+    this.admin = new AdminServers(
+      {
+        ready: () => proxy.ready(),
+        view: () => proxy.view(),
+        tenantLabels: () => this.config.metrics.tenants,
+        operations: proxy.operations,
+        status: () => statusText(proxy, VERSION),
+        tenants: () => [...this.config.tenants.keys()],
+        upstreams: () => [...this.config.upstreams.keys()],
+      },
+      log,
+    )
   }
 
   /** Throws Failure when an address cannot be had. The upstream is not waited for. */
@@ -36,18 +50,18 @@ export class Service {
 
   private async startNow(): Promise<void> {
     // First, so that probes are answered (not ready, and why) from the beginning.
-    this.admin = await this.openAdmin(this.config)
+    await this.admin.open(this.config.admin)
     try {
       await this.proxy.start()
     } catch (error) {
       this.proxy.stop()
-      await this.admin?.close()
-      throw listenFailure(error, 'listeners')
+      await this.admin.close()
+      throw listenFailure(error, 'listeners[].address')
     }
     const listening = this.proxy.bound.map(formatAddress)
-    const admin = this.admin === undefined ? undefined : formatAddress(this.admin.bound)
+    const { address: admin, socket } = this.admin
     const { file } = this.settings
-    this.log.info({ version: VERSION, listening, admin, file }, `keyward is up: ${summary(this.config)}`)
+    this.log.info({ version: VERSION, listening, admin, socket, file }, `keyward is up: ${summary(this.config)}`)
   }
 
   reload(): void {
@@ -62,21 +76,17 @@ export class Service {
       this.log.warn({}, 'SIGHUP ignored: the configuration came from flags, there is no file to read again')
       return
     }
-    let admin: AdminServer | undefined
-    const moved = (next: Config) => JSON.stringify(next.admin) !== JSON.stringify(this.config.admin)
+    let change: AdminChange | undefined
     try {
       const next = this.settings.load()
-      if (moved(next)) admin = await this.openAdmin(next)
+      change = await this.admin.prepare(next.admin)
       await this.proxy.reload(next)
-      if (moved(next)) {
-        await this.admin?.close()
-        this.admin = admin
-      }
       this.config = next
+      await change.commit()
       this.log.level = next.log.level
       this.log.info({ file }, `configuration reloaded: ${summary(next)}`)
     } catch (error) {
-      await admin?.close()
+      await change?.revert()
       const problems = error instanceof ConfigError ? error.problems : undefined
       const reason =
         problems === undefined
@@ -92,47 +102,7 @@ export class Service {
     await this.busy
     this.log.info({ signal }, 'draining')
     await this.proxy.drain()
-    await this.admin?.close()
+    await this.admin.close()
     this.log.info({}, 'bye')
   }
-
-  private async openAdmin(config: Config): Promise<AdminServer | undefined> {
-    if (config.admin === undefined) return undefined
-    const { proxy } = this
-    const admin = new AdminServer(
-      { address: config.admin.address, version: VERSION, log: this.log },
-      { ready: () => proxy.ready(), view: () => proxy.view(), tenantLabels: () => this.config.metrics.tenants },
-    )
-    try {
-      await admin.listen()
-    } catch (error) {
-      throw listenFailure(error, 'admin')
-    }
-    return admin
-  }
-}
-
-/** The system's refusal of an address, in words; any other error as it is. */
-function listenFailure(error: unknown, key: 'listeners' | 'admin'): unknown {
-  const { code, address, port, path, message } = error as NodeJS.ErrnoException & { address?: string; port?: number }
-  // For unix sockets Node has the path in `address`, and no port.
-  const where =
-    port !== undefined && port >= 0 ? formatAddress({ host: address ?? '', port }) : `unix:${path ?? address}`
-  const cure = code === undefined ? undefined : CURES[code]
-  if (cure === undefined)
-    return code === undefined ? error : new Failure(`cannot listen on ${where}: ${message}`, `change ${key}`)
-  return new Failure(
-    `cannot listen on ${where}: ${cure[0]}`,
-    `${cure[1]}, or change ${key === 'admin' ? 'admin.address' : 'listeners[].address'}`,
-  )
-}
-
-const CURES: Readonly<Record<string, readonly [what: string, cure: string]>> = {
-  EADDRINUSE: ['it is in use', 'stop what listens there'],
-  EACCES: ['permission denied', 'run as a user that may (ports below 1024 and the folder of a socket need permission)'],
-  EPERM: ['permission denied', 'run as a user that may'],
-  EADDRNOTAVAIL: ['this host does not have the address', 'use one that `ip address` shows'],
-  ENOTFOUND: ['the name does not exist', 'use an address of this host'],
-  ENOENT: ['the folder does not exist', 'make it'],
-  ENOTSOCK: ['there is a file of that name', 'remove it'],
 }

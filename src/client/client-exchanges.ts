@@ -31,11 +31,16 @@ export abstract class ClientExchanges implements DispatchClient {
   pending = 0
   via: Via | undefined = undefined
   gone = false
+  /** Infinity: it has not written. */
+  wroteIn = Number.POSITIVE_INFINITY
+  unseen = false
   tenantIndex = -1
   stats: Stats
   requestBytes = 0
   pinClean = true
   node: Node | undefined = undefined
+  /** 0: it reads the primary. */
+  maxLag = 0
   protected readonly env: ClientEnv
   protected readonly dispatcher: Dispatcher
 
@@ -67,6 +72,10 @@ export abstract class ClientExchanges implements DispatchClient {
 
   get transactional(): boolean {
     return this.transaction?.active === true
+  }
+
+  get readsReplicas(): boolean {
+    return this.maxLag > 0
   }
 
   get quiet(): boolean {

@@ -66,6 +66,8 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     placeMonitor(this, before)
     this.tenantIndex = tenant === undefined ? -1 : this.env.indexOf(tenant)
     if (tenant !== undefined) this.stats.clients++
+    this.maxLag = maxLagOf(tenant)
+    this.unseen = true
     this.node = tenant === undefined ? undefined : this.env.node(tenant)
     // What it has is the other tenant's.
     this.subscriptions?.drop()
@@ -91,6 +93,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       return
     }
     session.tenant = tenant
+    this.maxLag = maxLagOf(tenant)
     const before = this.node
     this.node = this.env.node(tenant)
     if (this.node !== before) this.subscriptions?.moveTo(this.dispatcher.pubsub.pubsub.of(this.node, tenant))
@@ -344,4 +347,9 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     if (this.env.gates.closed) this.env.gates.forget(this)
     this.env.left(this)
   }
+}
+
+/** 0: it reads the primary. */
+function maxLagOf(tenant: Tenant | undefined): number {
+  return tenant?.replicas.read === 'prefer' ? tenant.replicas.maxLag : 0
 }

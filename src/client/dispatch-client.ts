@@ -23,6 +23,8 @@ export interface DispatchClient extends ExchangeClient {
   /** Made at the first MULTI or WATCH. */
   transaction: Transaction | undefined
   readonly transactional: boolean
+  /** Its tenant prefers replicas for reads. */
+  readonly readsReplicas: boolean
   /** Made at the first SUBSCRIBE or UNSUBSCRIBE. */
   subscriptions: Subscriptions | undefined
   /** The last end of a transaction left its connection without state. */

@@ -1,5 +1,6 @@
 import type { Way } from '../commands/exchange.ts'
 import { notWhileSubscribed, wrongArity } from '../commands/refusal.ts'
+import { mayReadReplica } from '../commands/replicable.ts'
 import { type CommandSpec, FLAG } from '../commands/spec.ts'
 import { ERROR_BYTES } from '../errors.ts'
 import type { Node } from '../upstream/node.ts'
@@ -30,6 +31,8 @@ export class Dispatcher {
   readonly pubsub: PubSubDispatcher
   /** By spec.index: 1 = goes the shared way whatever its arguments are. */
   private readonly simple: Uint8Array
+  /** By spec.index: 1 = a replica may answer it. */
+  private readonly replicable: Uint8Array
 
   constructor(env: ClientEnv) {
     this.env = env
@@ -40,6 +43,7 @@ export class Dispatcher {
     this.pubsub = new PubSubDispatcher(env, this.outgoing)
     this.transactions = new TransactionDispatcher(this.outgoing, this.answers, this.pubsub)
     this.simple = Uint8Array.from(env.table.all().map(isSimple))
+    this.replicable = Uint8Array.from(env.table.all().map((spec) => Number(mayReadReplica(spec))))
   }
 
   /** How many keys tenants have. */
@@ -132,6 +136,7 @@ export class Dispatcher {
     const x = this.outgoing.open(client, spec)
     const node = client.node as Node
     this.outgoing.rewrite(client, x, sharedWay(client, node, spec, request), request)
+    if (client.readsReplicas && x.way === 'lane' && this.replicable[spec.index] === 1) x.way = 'replica'
     client.router.send(x, node)
   }
 

@@ -1,6 +1,6 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls'
+import { listenOnSocket } from '../lib/unix-socket.ts'
 import type { ListenerOptions } from './options.ts'
 
 /** Where a listener really listens (port 0 is resolved). */
@@ -30,7 +30,6 @@ export class Listener {
   /** Rejects with the system's error when the address cannot be had. */
   async listen(): Promise<void> {
     const { address } = this.options
-    if ('path' in address) await removeStale(address.path)
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject)
       const done = () => {
@@ -38,10 +37,9 @@ export class Listener {
         this.server.on('error', () => undefined)
         resolve()
       }
-      if ('path' in address) this.server.listen({ path: address.path, backlog: BACKLOG }, done)
+      if ('path' in address) listenOnSocket(this.server, address, BACKLOG, done).catch(reject)
       else this.server.listen({ host: address.host, port: address.port, backlog: BACKLOG }, done)
     })
-    if ('path' in address && address.mode !== undefined) chmodSync(address.path, address.mode)
   }
 
   /** Takes over another certificate for clients that connect from now on. The address stays. */
@@ -60,29 +58,6 @@ export class Listener {
   close(): void {
     this.server.close()
   }
-}
-
-/**
- * A unix socket left behind by a process that died: listen() would fail on it. One that somebody answers on, and
- * anything but a socket, is left alone: listen() then says EADDRINUSE.
- */
-async function removeStale(path: string): Promise<void> {
-  try {
-    if (lstatSync(path).isSocket() && !(await answers(path))) unlinkSync(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect({ path })
-    probe.once('connect', () => {
-      probe.destroy()
-      resolve(true)
-    })
-    probe.once('error', () => resolve(false))
-  })
 }
 
 const BACKLOG = 511

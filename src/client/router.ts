@@ -1,4 +1,4 @@
-import type { Exchange, ExchangeClient, Way } from '../commands/exchange.ts'
+import type { Exchange, ExchangeClient, Via, Way } from '../commands/exchange.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Connection } from '../upstream/connection.ts'
 import type { Node } from '../upstream/node.ts'
@@ -11,8 +11,12 @@ export interface RouterClient extends ExchangeClient {
   readonly transactional: boolean
   /** The last reply on the transaction's pin proved that the connection has no state left. */
   readonly pinClean: boolean
+  /** Milliseconds by which a replica may lag for its reads. */
+  readonly maxLag: number
   /** A gate is closed to x: it has to wait, and reopened() is called later. */
   heldBack(x: Exchange): boolean
+  /** Answers x, which was not sent. */
+  finish(x: Exchange, bytes: Buffer): void
 }
 
 /**
@@ -41,6 +45,12 @@ export class Router {
   private apart: Exchange | undefined = undefined
   private resuming = false
   private again = false
+  /** The replica's lane that it read from last. */
+  private replica: Via | undefined = undefined
+  /** The newest look at the primary when its last write had been answered; see upstream/replicas.ts. */
+  private sample = 0
+  /** Which replica it prefers. */
+  private readonly seed = nextSeed++
 
   constructor(client: RouterClient) {
     this.client = client
@@ -105,17 +115,31 @@ export class Router {
     const way = x.way
     if (this.apart !== undefined || client.heldBack(x)) return false
     if (way === 'apart') return client.pending === 0 && this.run(x)
-    if (way === 'lane' || way === 'bulk') {
+    if (way === 'lane' || way === 'bulk' || way === 'replica') {
       if (client.pending > 0) {
         const via = client.via
         if (via === undefined || via === this.pin || !via.fits(client.protocol, way === 'bulk')) return false
+        // A read may follow others to the primary; what has to go there may not follow reads to a replica.
+        if (via === this.replica && way !== 'replica') return false
         client.pending++
         via.schedule(x)
         return true
       }
       if (this.pin !== undefined) this.giveBack()
       client.pending++
+      if (way === 'replica') {
+        const lane = this.chooseReplica(node)
+        if (lane !== undefined) {
+          client.via = lane
+          lane.schedule(x)
+          return true
+        }
+      }
       node.lanesOf(client.protocol, way === 'bulk').schedule(x)
+      return true
+    }
+    if (x.spec.route === 'wait' && client.pending === 0 && client.wroteIn < node.epoch) {
+      client.finish(x, x.spec.name === 'wait' ? NO_REPLICA : NO_REPLICA_AOF)
       return true
     }
     const pin = this.pin
@@ -133,8 +157,24 @@ export class Router {
     return false
   }
 
+  /** Everything of this client is answered. */
+  private chooseReplica(node: Node): Connection | undefined {
+    const { client } = this
+    const { replicas } = node
+    if (replicas === undefined) return undefined
+    if (client.unseen) {
+      client.unseen = false
+      this.sample = replicas.newest
+    }
+    this.replica = replicas.choose(client, client.protocol, this.sample, client.maxLag, this.seed)
+    return this.replica as Connection | undefined
+  }
+
   private run(x: Exchange): true {
     const client = this.client
+    // It may write, by calls of others.
+    if (this.node !== undefined) client.wroteIn = this.node.epoch
+    client.unseen = true
     // All before it is answered. What has been read behind it may be the EXEC of a WATCH that the pin still holds.
     if (this.pin !== undefined && (this.pinUse === 'blocked' || client.pinClean)) this.giveBack()
     client.pending++
@@ -170,6 +210,7 @@ export class Router {
   /** The tenant's upstream is another node now, for whatever is not on its way yet. */
   moveTo(node: Node): void {
     this.node = node
+    this.client.unseen = true
   }
 
   /** The node that was asked for a pin retires: the next one is asked. */
@@ -267,6 +308,8 @@ export class Router {
   requeue(again: readonly Exchange[]): void {
     for (const x of again.toReversed()) {
       x.moveTo('barrier')
+      // The primary answers it: this replica could not, and another might not either.
+      if (x.way === 'replica') x.way = 'lane'
       this.unshift(x)
     }
     this.resume()
@@ -284,3 +327,12 @@ export class Router {
     this.dropPin()
   }
 }
+
+let nextSeed = 0
+
+/**
+ * What WAIT says when the client's last write went to a server that is not the primary any more: no replica of today is known to
+ * have it. On a connection of its own the client would have lost that with the server.
+ */
+const NO_REPLICA = Buffer.from(':0\r\n')
+const NO_REPLICA_AOF = Buffer.from('*2\r\n:0\r\n:0\r\n')

@@ -41,10 +41,10 @@ export function mayMove(from: Place, to: Place): boolean {
 }
 
 /**
- * `lane`: shared. `bulk`: shared among big ones. `blocked`, `transaction`: a pin of that use. `apart`: not sent itself;
+ * `lane`: shared. `bulk`: shared among big ones. `replica`: a lane to a replica, if one is good enough, else as `lane`. `blocked`, `transaction`: a pin of that use. `apart`: not sent itself;
  * its errand makes calls of its own.
  */
-export type Way = 'lane' | 'bulk' | 'blocked' | 'transaction' | 'apart'
+export type Way = 'lane' | 'bulk' | 'replica' | 'blocked' | 'transaction' | 'apart'
 
 /** What a request that goes `apart` asks for. Ends by Requester.finish or failApart, once, at once or later. */
 export interface Errand {
@@ -71,6 +71,9 @@ export interface ExchangeClient {
   /** The client has left; replies go nowhere. */
   readonly gone: boolean
   readonly tenantIndex: number
+  /** Epoch of the server to which its last write went, and whether replicas may lack that write as far as it knows. */
+  wroteIn: number
+  unseen: boolean
   /** If x is the oldest unanswered request of its client, takes it out of the reply queue and says true: the caller emits its reply. */
   pop(x: Exchange): boolean
   /** x is the oldest unanswered request of its client: its reply may begin to go out. */

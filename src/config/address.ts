@@ -15,12 +15,12 @@ export function readListenAddress(raw: unknown): Reading<Address> {
   return readHostPort(raw)
 }
 
-/** `127.0.0.1:9380` or `"[::1]:9380"`. */
-export function readHostPort(raw: unknown): Reading<{ host: string; port: number }> {
-  const cure = 'write host:port, such as 127.0.0.1:6380 or "[::1]:6380"'
+/** `127.0.0.1:9380` or `"[::1]:9380"`. `example`: a port that is usual for what is meant. */
+export function readHostPort(raw: unknown, example = 6380): Reading<{ host: string; port: number }> {
+  const cure = `write host:port, such as 127.0.0.1:${example} or "[::1]:${example}"`
   if (typeof raw !== 'string') return { message: `${show(raw)} is not an address`, cure }
   const match = /^(?:\[([^\]]*)\]|([^:[\]\s/]+)):(\d{1,5})$/.exec(raw)
-  if (match === null) return { message: `${show(raw)} is not an address`, cure: addressMeant(raw) ?? cure }
+  if (match === null) return { message: `${show(raw)} is not an address`, cure: addressMeant(raw, example) ?? cure }
   const port = Number(match[3])
   if (port > 65535) return { message: `${port} is not a port`, cure: 'write a port from 0 to 65535' }
   if (match[1] !== undefined) {
@@ -39,16 +39,23 @@ function validHost(host: string): boolean {
   return /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$/.test(host)
 }
 
-function addressMeant(raw: string): string | undefined {
+function addressMeant(raw: string, example: number): string | undefined {
   const port = /^:?(\d{1,5})$/.exec(raw)
   if (port !== null) return `write 127.0.0.1:${port[1]}, or 0.0.0.0:${port[1]} for every interface`
   if (/^(redis|tcp|http)s?:\/\//.test(raw)) return `write ${raw.replace(/^[a-z]+:\/\//, '')} without the scheme`
   const at = raw.lastIndexOf(':')
   if (isIP(raw.slice(0, at)) === 6 && /^:\d{2,5}$/.test(raw.slice(at)))
     return `write "[${raw.slice(0, at)}]${raw.slice(at)}"`
-  if (isIP(raw) === 6) return `write "[${raw}]:6380"`
-  if (at === -1 && raw !== '') return `write the port too: ${raw}:6380`
+  if (isIP(raw) === 6) return `write "[${raw}]:${example}"`
+  if (at === -1 && raw !== '') return `write the port too: ${raw}:${example}`
   return undefined
+}
+
+/** `unix:/path`. */
+export function readSocketAddress(raw: unknown): Reading<{ path: string }> {
+  if (typeof raw === 'string' && raw.startsWith('unix:')) return readSocketPath(raw)
+  const path = typeof raw === 'string' && raw.startsWith('/') ? raw : '/run/keyward/admin.sock'
+  return { message: `${show(raw)} is not the address of a unix socket`, cure: `write unix:${path}` }
 }
 
 function readSocketPath(raw: string): Reading<{ path: string }> {
@@ -71,6 +78,8 @@ export interface UpstreamUrl {
 }
 
 const URL_CURE = 'write redis://host:port, rediss://host:port (TLS) or unix:/path'
+const SENTINEL_CURE =
+  'in a file, write sentinel: {master: name, nodes: ["host:port"]} in place of url; after --upstream, sentinel://host:port,host:port/name'
 
 /**
  * `redis://[user:password@]host[:port]`, `rediss://…`, `unix:/path`. The messages never repeat the url: it may hold a
@@ -87,6 +96,7 @@ export function readUpstreamUrl(text: string): Reading<UpstreamUrl> {
     const plain = 'value' in readHostPort(text)
     return { message: 'the url has no scheme', cure: plain ? `write redis://${text}` : URL_CURE }
   }
+  if (scheme.endsWith('sentinel')) return { message: `${scheme}:// is not a Redis url`, cure: SENTINEL_CURE }
   if (scheme !== 'redis' && scheme !== 'rediss') return { message: `${scheme}:// is not a Redis url`, cure: URL_CURE }
   let url: URL
   let user: string

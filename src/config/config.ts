@@ -9,7 +9,13 @@ export interface Config {
   readonly memory: number
   readonly shutdown: { readonly deadline: number }
   readonly listeners: readonly ListenerOptions[]
-  readonly admin: { readonly address: { readonly host: string; readonly port: number } } | undefined
+  /** At least one of the two. */
+  readonly admin:
+    | {
+        readonly address: { readonly host: string; readonly port: number } | undefined
+        readonly socket: { readonly path: string; readonly mode: number } | undefined
+      }
+    | undefined
   /** Tenants with labels of their own in metrics; the others are "_other". */
   readonly metrics: { readonly tenants: number }
   readonly upstreams: ReadonlyMap<string, UpstreamOptions>

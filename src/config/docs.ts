@@ -66,6 +66,11 @@ function collect(
       collect(inner, `${key}.`, sectionPath, rows, later, queue)
     } else if (inner.items !== undefined || typeof inner.additionalProperties === 'object') {
       const entry = inner.items ?? (inner.additionalProperties as Outline)
+      const kind = entry['x-keyward']?.kind
+      if (kind !== undefined) {
+        rows.push(row(key, inner.items === undefined ? `map to ${kind}` : `list of ${kind}`, '', inner.description))
+        continue
+      }
       const entryPath = inner.items === undefined ? `${path}.<name>` : `${path}[]`
       queue.push({ title: `\`${entryPath}\``, path: entryPath, node: entry })
       rows.push(row(key, inner.items === undefined ? 'map of names' : 'list', '', inner.description))
@@ -95,6 +100,8 @@ listeners: those take a restart.
 - **duration**: \`250ms\`, \`5s\`, \`10m\`, \`24h\`. **size**: \`512B\`, \`64KiB\`, \`1MiB\`, \`2GiB\`.
 - **secret** and **url**: a string, \`{env: NAME}\` or \`{file: path}\`. **password** (one that clients must send): also
   \`{sha256: hex}\`. An empty secret is an error. \`\${NAME}\` is not expanded. Relative paths start at the file's folder.
+- An upstream has a \`url\` or a \`sentinel\`. With \`sentinel\`, its \`user\`, \`password\` and \`tls\` are for the servers that the
+  sentinels name (\`tls: {}\`: TLS with the defaults), and those under \`sentinel\` for the sentinels.
 - **prefix**: printable ASCII without blanks, quotes, backslash, braces, \`* ? [ ] ^\`. No prefix may start another one of
   the same server, nor Keyward's own \`keyward:\`.
 - On a listener without \`tenant\`, \`AUTH name password\` finds the tenant whose user \`name\` has that password,

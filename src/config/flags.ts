@@ -60,7 +60,7 @@ export function configFromFlags(flags: Flags, env: NodeJS.ProcessEnv): Config {
     listeners: [
       { address: listen, tenant, login: tenant === undefined || password !== undefined ? 'required' : 'optional' },
     ],
-    upstreams: { main: { url: upstream } },
+    upstreams: { main: upstream === undefined ? { url: upstream } : upstreamFrom(upstream) },
     tenants: tenant === undefined ? {} : { [tenant]: tenantFrom(prefix, databasesFrom(given.databases), password) },
     ...(admin === undefined ? {} : { admin: { address: admin } }),
     ...(logLevel === undefined ? {} : { log: { level: logLevel } }),
@@ -70,6 +70,12 @@ export function configFromFlags(flags: Flags, env: NodeJS.ProcessEnv): Config {
   if (config !== undefined && report.empty) return config
   const problems = report.list().map((problem) => ({ ...problem, path: flagOf(problem.path) }))
   throw new ConfigError(problems.filter(({ path }, i) => problems.findIndex((other) => other.path === path) === i))
+}
+
+/** `sentinel://host:port,host:port/master`, or a url. What is neither is told as a wrong url. */
+function upstreamFrom(text: string): object {
+  const [, nodes, master] = /^sentinel:\/\/([^/@]+)\/([^/]+)$/.exec(text) ?? []
+  return nodes === undefined ? { url: text } : { sentinel: { master, nodes: nodes.split(',') } }
 }
 
 function tenantFrom(prefix: string | undefined, databases: unknown, password: string | undefined): object {

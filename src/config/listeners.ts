@@ -3,8 +3,8 @@ import { resolve as resolvePath } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { ListenerOptions, ListenerTls } from '../client/options.ts'
 import type { Tenant } from '../session/tenant.ts'
-import type { Address } from '../upstream/options.ts'
 import { formatAddress, isLocal } from './address.ts'
+import type { Config } from './config.ts'
 import { checkName, type Names, type ResolveContext } from './context.ts'
 import type { Path, Report } from './problem.ts'
 import type { ListenerShape } from './schema.ts'
@@ -82,7 +82,7 @@ export function checkPair(cert: Buffer, key: Buffer, path: Path, report: Report)
 export function checkListeners(
   listeners: readonly (CheckedListener | undefined)[],
   tenants: ReadonlyMap<string, Tenant>,
-  admin: { readonly address: Address } | undefined,
+  admin: Config['admin'],
   report: Report,
 ): void {
   const taken = new Map<string, string>()
@@ -107,10 +107,14 @@ export function checkListeners(
       'remove `login: optional` and give the user a password, listen on 127.0.0.1 or a unix socket, or say `insecure: true`',
     )
   })
-  const text = admin === undefined ? undefined : formatAddress(admin.address)
-  const before = text === undefined || text.endsWith(':0') ? undefined : taken.get(text)
-  if (before !== undefined)
-    report.add(['admin', 'address'], `${before} listens on ${text} already`, 'give it a port of its own')
+  for (const key of ['address', 'socket'] as const) {
+    const address = admin?.[key]
+    const text = address === undefined ? undefined : formatAddress(address)
+    const before = text === undefined || text.endsWith(':0') ? undefined : taken.get(text)
+    if (before === undefined) continue
+    const cure = `give it a ${key === 'address' ? 'port' : 'path'} of its own`
+    report.add(['admin', key], `${before} listens on ${text} already`, cure)
+  }
 }
 
 /** Who is let in without a password: "tenant/default", or nobody. */

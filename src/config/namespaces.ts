@@ -1,19 +1,20 @@
 import type { Tenant } from '../session/tenant.ts'
-import type { Address, UpstreamOptions } from '../upstream/options.ts'
-import { formatAddress, isLocal } from './address.ts'
+import type { UpstreamOptions } from '../upstream/options.ts'
 import type { Config } from './config.ts'
 import { OWN_PREFIX, overlap } from './prefix.ts'
 import type { Path, Report } from './problem.ts'
+import { serversOf } from './servers.ts'
 
 /**
  * No prefix may start another one on the same server, nor Keyward's own: else a key of one tenant could be read as a
- * key of another. Two upstreams of one address are one server.
+ * key of another. Upstreams may lead to the same server.
  */
 export function checkPrefixes(
   tenants: readonly Tenant[],
   upstreams: ReadonlyMap<string, UpstreamOptions>,
   report: Report,
 ): void {
+  const serverOf = serversOf(upstreams)
   const servers = new Map<string, Tenant[]>()
   for (const tenant of tenants) {
     const path: Path = ['tenants', tenant.name, 'prefix']
@@ -26,8 +27,7 @@ export function checkPrefixes(
       )
       continue
     }
-    const upstream = upstreams.get(tenant.upstream)
-    const server = upstream === undefined ? tenant.upstream : serverId(upstream.address)
+    const server = serverOf.get(tenant.upstream) ?? tenant.upstream
     const neighbours = servers.get(server) ?? []
     // One with the empty prefix lets nobody in behind it, so it can only be the first.
     const [before] = neighbours
@@ -62,12 +62,6 @@ function checkServer(tenants: readonly Tenant[], report: Report): void {
       'end each prefix with a character that the names do not have, such as ":"; neither may start the other',
     )
   }
-}
-
-/** One text per server, as far as an address tells. */
-function serverId(address: Address): string {
-  if ('path' in address) return formatAddress(address)
-  return isLocal(address) ? `local:${address.port}` : formatAddress(address).toLowerCase()
 }
 
 /**

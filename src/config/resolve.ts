@@ -1,5 +1,6 @@
 import type { Tenant } from '../session/tenant.ts'
 import type { UpstreamOptions } from '../upstream/options.ts'
+import { resolveAdmin } from './admin.ts'
 import type { Config } from './config.ts'
 import type { ResolveContext } from './context.ts'
 import { checkListeners, resolveListener } from './listeners.ts'
@@ -39,7 +40,7 @@ export function resolve(shape: FileShape, raw: unknown, context: ResolveContext,
   for (const [name, tenant] of Object.entries(shape.tenants)) {
     tenants.set(name, resolveTenant(name, tenant, tenants.size, names, context))
   }
-  const admin = shape.admin?.address === undefined ? undefined : { address: shape.admin.address }
+  const admin = resolveAdmin(shape.admin, (raw as Record<string, unknown>).admin, report)
   checkPrefixes([...tenants.values()], upstreams, report)
   checkLogins([...tenants.values()], listeners, report)
   checkListeners(listeners, tenants, admin, report)

@@ -1,84 +1,12 @@
 import { z } from 'zod'
-import { readHostPort, readListenAddress } from './address.ts'
-import {
-  count,
-  defaulted,
-  duration,
-  flag,
-  type Kind,
-  later,
-  oneOf,
-  optional,
-  required,
-  share,
-  size,
-  text,
-} from './leaf.ts'
+import { fileMode, hostPort, listenAddress, name, password, path, socketAddress, version } from './kinds.ts'
+import { count, defaulted, duration, flag, later, oneOf, optional, required, size } from './leaf.ts'
 import { NAME, type NameRule, USER_NAME } from './names.ts'
 import { prefix } from './prefix.ts'
-import { readPassword, readSecret, readText, type SecretSource } from './secret.ts'
-import { show } from './units.ts'
+import { upstream } from './upstream-schema.ts'
 
 // The whole file: its keys, their kinds, defaults and documentation. docs/configuration.md and docs/keyward.schema.json
 // are generated from here; resolve.ts makes the Config from what this lets through.
-
-const listenAddress = {
-  name: 'address',
-  json: { type: 'string', examples: ['127.0.0.1:6380', '[::]:6380', 'unix:/run/keyward/acme.sock'] },
-  read: readListenAddress,
-}
-
-const hostPort = { name: 'host:port', json: { type: 'string' }, read: readHostPort }
-
-const SECRET_JSON = [
-  { type: 'string', minLength: 1 },
-  { type: 'object', properties: { env: { type: 'string' } }, required: ['env'], additionalProperties: false },
-  { type: 'object', properties: { file: { type: 'string' } }, required: ['file'], additionalProperties: false },
-]
-
-const secret: Kind<SecretSource> = { name: 'secret', json: { anyOf: SECRET_JSON }, read: readSecret }
-
-const password: Kind<SecretSource> = {
-  name: 'password',
-  json: {
-    anyOf: [
-      ...SECRET_JSON,
-      {
-        type: 'object',
-        properties: { sha256: { type: 'string', pattern: '^[0-9a-fA-F]{64}$' } },
-        required: ['sha256'],
-        additionalProperties: false,
-      },
-    ],
-  },
-  read: readPassword,
-}
-
-const url: Kind<SecretSource> = { name: 'url', json: { anyOf: SECRET_JSON }, read: readText }
-
-const path = text('path', /^[^\0]+$/, 'the path of a file')
-const name = text('name', NAME.pattern, `a name of ${NAME.words}`)
-const word = text('name', /^[!-~]{1,256}$/, 'a name of printable ASCII without blanks')
-
-const fileMode: Kind<number> = {
-  name: 'octal mode',
-  json: { type: 'string', pattern: '^0?[0-7]{3}$' },
-  read(raw) {
-    if (typeof raw === 'string' && /^0?[0-7]{3}$/.test(raw)) return { value: Number.parseInt(raw, 8) }
-    if (typeof raw === 'number')
-      return { message: 'is a decimal number to YAML', cure: `put it in quotes: "${String(raw).padStart(4, '0')}"` }
-    return { message: `${show(raw)} is not a file mode`, cure: 'write three octal digits in quotes, such as "0660"' }
-  },
-}
-
-const version: Kind<1> = {
-  name: '1',
-  json: { const: 1 },
-  read: (raw) =>
-    raw === 1
-      ? { value: 1 }
-      : { message: `${show(raw)} is not a version that is known here`, cure: 'write version: 1' },
-}
 
 /** A map of names; names.ts checks them, so that what stands under a wrong one is checked too. */
 function named<T extends z.ZodType>(rule: NameRule, entry: T) {
@@ -113,94 +41,6 @@ const listener = z
     ),
   })
   .meta({ description: 'Where clients connect. One entry per address.' })
-
-const upstream = z
-  .strictObject({
-    url: optional(
-      url,
-      '`redis://host:port`, `rediss://host:port` (TLS) or `unix:/path`, also `{env: REDIS_URL}`. No database number.',
-    ),
-    sentinel: later('Find the server through Sentinel.'),
-    cluster: later('Redis Cluster.'),
-    user: optional(word, 'ACL user to log in as. Absent: `default`.'),
-    password: optional(secret, 'Password to log in with.'),
-    tls: z
-      .strictObject({
-        ca: optional(path, "PEM file with the authorities to trust. Absent: Node's own list."),
-        cert: optional(path, 'PEM file with a client certificate. Needs `key`.'),
-        key: optional(path, 'PEM file with its private key.'),
-        serverName: optional(
-          text('host name', /^[A-Za-z0-9_.-]{1,253}$/, 'a host name'),
-          'The name that the certificate must carry. Absent: the host of the url.',
-        ),
-      })
-      .optional()
-      .meta({
-        description: 'TLS to the server; `tls: {}` or rediss:// alone uses the defaults. Not with a unix socket.',
-      }),
-    lanes: defaulted(count(1, 64), 4, 'Most shared connections, for each protocol version that clients speak.'),
-    pins: z
-      .strictObject({
-        max: defaulted(
-          count(1, 100_000),
-          500,
-          'Most dedicated connections for blocking commands, and as many again for transactions.',
-        ),
-        warm: defaulted(count(0, 1000), 4, 'Dedicated connections kept open while nobody needs them.'),
-        perTenant: defaulted(count(1, 100_000), 100, 'Most of `max` that one tenant may hold.'),
-      })
-      .prefault({})
-      .meta({ description: 'Dedicated connections: MULTI, WATCH, blocking commands, WAIT.' }),
-    subscribers: defaulted(
-      count(1, 10_000),
-      32,
-      'Most connections for subscriptions: one for each tenant that has any; more tenants share them.',
-    ),
-    bulk: defaulted(size, '1MiB', 'Requests and replies above this size take a connection of their own.'),
-    keepAlive: defaulted(duration, '30s', 'PING on a connection that was idle for so long.'),
-    timeouts: z
-      .strictObject({
-        connect: defaulted(duration, '5s', 'Until a connection is open and logged in.'),
-        request: defaulted(
-          duration,
-          '5s',
-          'Until the first byte of a reply. Blocking commands: on top of their own time-out.',
-        ),
-      })
-      .prefault({})
-      .meta({ description: 'How long to wait for the server.' }),
-    hold: z
-      .strictObject({
-        time: defaulted(duration, '10s', 'How long a request waits for an upstream that is away.'),
-        memory: defaulted(size, '16MiB', 'How many bytes of requests may wait so.'),
-      })
-      .prefault({})
-      .meta({ description: 'Requests that came while the upstream was away.' }),
-    scan: z
-      .strictObject({
-        fillTime: defaulted(duration, '20ms', 'For how long a page of SCAN is filled up with keys of the tenant.'),
-        share: defaulted(
-          share,
-          '50%',
-          "Most of the server's time that walks over the whole keyspace may take: SCAN, KEYS, DBSIZE, FLUSHDB and the like.",
-        ),
-        memory: defaulted(
-          size,
-          '16MiB',
-          'For telling apart the keys that one DBSIZE counts; beyond it (1.5 million keys) a key counts twice that the server returns twice.',
-        ),
-      })
-      .prefault({})
-      .meta({ description: 'Walks over the whole keyspace.' }),
-    reissueBlocked: defaulted(
-      flag,
-      false,
-      '`true`: when the connection is lost, BLPOP and its like are sent again, though an element may have been taken and lost.',
-    ),
-    walls: later('Redis ACL users per tenant on the server, for scripts.'),
-  })
-  .meta({ description: 'A real Redis, by the name that tenants use for it.' })
-
 const user = z
   .strictObject({
     password: optional(
@@ -226,7 +66,17 @@ const tenant = z
       count(1, 1_000_000),
       'Most clients of this tenant in this process. Absent: no limit of its own.',
     ),
-    replicas: later('Reads from replicas.'),
+    replicas: z
+      .strictObject({
+        read: defaulted(
+          oneOf('never', 'prefer'),
+          'never',
+          '`prefer`: commands that only read may go to a replica, outside transactions, once it has what their client wrote before; else to the primary.',
+        ),
+        maxLag: defaulted(duration, '1s', 'A replica that is further behind is not read.'),
+      })
+      .prefault({})
+      .meta({ description: 'Reads from replicas.' }),
     users: named(USER_NAME, user).optional().meta({ description: 'Absent: the user `default` without a password.' }),
     buffers: z
       .strictObject({
@@ -284,14 +134,18 @@ export const fileSchema = z.strictObject({
   listeners: z.array(listener).default([]).meta({ description: 'Where clients connect. At least one.' }),
   admin: z
     .strictObject({
-      address: required(
+      address: optional(
         hostPort,
-        'Where /healthz, /readyz and /metrics are served over HTTP. No login: keep it off public networks.',
+        'Where /healthz, /readyz and /metrics are served over HTTP. No login: keep it off public networks. Absent: no HTTP.',
       ),
-      socket: later('A unix socket for PROXY commands.'),
+      socket: optional(
+        socketAddress,
+        'Unix socket for `keyward pause` and the like, and for redis-cli. Who may open it may stop everything.',
+      ),
+      mode: defaulted(fileMode, '0600', 'Permissions of the socket.'),
     })
     .optional()
-    .meta({ description: 'Absent: no HTTP at all.' }),
+    .meta({ description: 'For operators. Needs `address`, `socket` or both.' }),
   metrics: z
     .strictObject({
       tenants: defaulted(

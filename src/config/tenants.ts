@@ -15,7 +15,7 @@ export function resolveTenant(
 ): Tenant {
   const path: Path = ['tenants', name]
   const { report } = context
-  const { upstream = '', databases, maxClients, buffers, subscriptions, slowlog } = shape
+  const { upstream = '', databases, maxClients, buffers, subscriptions, slowlog, replicas } = shape
   if (shape.upstream !== undefined) checkName([...path, 'upstream'], upstream, names.upstreams, 'upstream', report)
   const prefix = shape.prefix ?? `${name}:`
   if (prefix === '' && databases !== undefined) {
@@ -34,6 +34,7 @@ export function resolveTenant(
     buffers: { request, output, pubsub },
     subscriptions,
     slowlog: { slowerThan, entries },
+    replicas: { read: replicas.read, maxLag: replicas.maxLag },
     users,
     index,
   }

@@ -1,12 +1,12 @@
 import type { UpstreamOptions, UpstreamTls } from '../upstream/options.ts'
 import { readUpstreamUrl, type UpstreamUrl } from './address.ts'
 import type { ResolveContext } from './context.ts'
-import { checkPair, readPem } from './listeners.ts'
+import { resolveClientTls, resolveSecret } from './credentials.ts'
 import type { Path } from './problem.ts'
 import type { UpstreamShape } from './schema.ts'
-import { lookUp, type SecretSource } from './secret.ts'
+import { resolveSentinel } from './sentinel.ts'
 
-/** undefined: its url was wrong and is reported. */
+/** undefined: its url or its sentinels were wrong and are reported. */
 export function resolveUpstream(
   name: string,
   shape: UpstreamShape,
@@ -15,7 +15,8 @@ export function resolveUpstream(
   const path: Path = ['upstreams', name]
   const { report } = context
   const url = resolveUrl(shape, path, context)
-  const password = readSecret(shape.password, [...path, 'password'], context) ?? url?.password
+  const sentinel = shape.sentinel && resolveSentinel(shape.sentinel, [...path, 'sentinel'], context)
+  const password = resolveSecret(shape.password, [...path, 'password'], context) ?? url?.password
   const user = shape.user ?? url?.user
   if (url?.user !== undefined && shape.user !== undefined) {
     report.add([...path, 'user'], 'the url has a user already', 'give it in one place')
@@ -27,11 +28,12 @@ export function resolveUpstream(
     report.add([...path, 'password'], 'is missing: the upstream has a user', 'add `password`, or remove `user`')
   }
   const tls = resolveTls(shape, url, path, context)
-  if (url === undefined) return undefined
-  const { lanes, pins, subscribers, bulk, keepAlive, timeouts, hold, scan, reissueBlocked } = shape
+  if (url === undefined && sentinel === undefined) return undefined
+  const { lanes, pins, subscribers, bulk, keepAlive, timeouts, hold, scan, reissueBlocked, breaker, health } = shape
   return {
     name,
-    address: url.address,
+    address: url?.address,
+    sentinel,
     user,
     password,
     tls,
@@ -44,31 +46,28 @@ export function resolveUpstream(
     hold,
     scan,
     reissueBlocked,
+    breaker,
+    health,
   }
 }
 
 function resolveUrl(shape: UpstreamShape, path: Path, context: ResolveContext): UpstreamUrl | undefined {
   const { report } = context
   const at = [...path, 'url']
+  const other = shape.sentinel !== undefined || report.has([...path, 'sentinel']) || report.has([...path, 'cluster'])
   if (shape.url === undefined) {
-    if (!report.has([...path, 'sentinel']) && !report.has([...path, 'cluster'])) {
-      report.add(at, 'is missing', 'add url: redis://host:port')
-    }
+    const cure = 'add url: redis://host:port, or sentinel: {master: name, nodes: ["host:port"]}'
+    if (!other && !report.has(at)) report.add(at, 'is missing', cure)
     return undefined
   }
-  const text = readSecret(shape.url, at, context)
+  if (shape.sentinel !== undefined) {
+    report.add([...path, 'sentinel'], 'url and sentinel both say where the server is', 'remove one of the two', 'key')
+  }
+  const text = resolveSecret(shape.url, at, context)
   if (text === undefined) return undefined
   const url = readUpstreamUrl(text)
   if ('value' in url) return url.value
   report.add(at, url.message, url.cure)
-  return undefined
-}
-
-function readSecret(source: SecretSource | undefined, path: Path, context: ResolveContext): string | undefined {
-  if (source === undefined || 'sha256' in source) return undefined
-  const secret = lookUp(source, context)
-  if ('value' in secret) return secret.value
-  context.report.add(path, secret.message, secret.cure)
   return undefined
 }
 
@@ -85,14 +84,5 @@ function resolveTls(
     report.add(at, 'a unix socket does not leave this host, TLS is not spoken on it', 'remove it', 'key')
     return undefined
   }
-  const files = shape.tls ?? {}
-  const ca = readPem(files.ca, [...at, 'ca'], context)
-  const cert = readPem(files.cert, [...at, 'cert'], context)
-  const key = readPem(files.key, [...at, 'key'], context)
-  if (files.cert !== undefined && files.key === undefined)
-    report.add([...at, 'key'], 'is missing', 'add the key of `cert`')
-  if (files.key !== undefined && files.cert === undefined)
-    report.add([...at, 'cert'], 'is missing', 'add the certificate of `key`')
-  if (cert !== undefined && key !== undefined) checkPair(cert, key, [...at, 'key'], report)
-  return { ca, cert, key, serverName: files.serverName }
+  return resolveClientTls(shape.tls ?? {}, at, context)
 }

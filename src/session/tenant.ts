@@ -11,6 +11,7 @@ export interface Tenant {
   /** Most of clients times names of topics, in this process. */
   readonly subscriptions: number
   readonly slowlog: TenantSlowLog
+  readonly replicas: TenantReplicas
   readonly users: ReadonlyMap<string, User>
   /** Small dense number, for arrays of counters. */
   readonly index: number
@@ -30,6 +31,14 @@ export interface TenantSlowLog {
   readonly slowerThan: number
   /** How many; 0: none. */
   readonly entries: number
+}
+
+/** Where requests that only read may go. */
+export interface TenantReplicas {
+  /** `prefer`: to a replica, if there is one that has what the client wrote before; else to the primary. */
+  readonly read: 'never' | 'prefer'
+  /** Milliseconds by which a replica may be behind and still be read. */
+  readonly maxLag: number
 }
 
 export interface User {

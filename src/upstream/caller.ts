@@ -32,6 +32,8 @@ export class Caller implements ExchangeClient {
   pending = 0
   via: Via | undefined = undefined
   gone = false
+  wroteIn = 0
+  unseen = false
   readonly tenantIndex: number
   private readonly nodeOf: () => Node | undefined
   private last: Node

@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net'
 import type { Exchange, ExchangeClient, Via } from '../commands/exchange.ts'
+import { FLAG } from '../commands/spec.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Lifecycle } from '../lib/lifecycle.ts'
 import { Slab } from '../lib/slab.ts'
@@ -7,6 +7,7 @@ import type { Flushable, Turn } from '../lib/turn.ts'
 import { Wire, type WireOwner } from '../lib/wire.ts'
 import { BadReply } from '../resp/reply-scanner.ts'
 import { PUSH } from '../resp/type-bytes.ts'
+import type { Dialled } from './dial.ts'
 import { ExchangeQueue } from './exchange-queue.ts'
 import { ReplyPath, type ReplyPathHost } from './reply-path.ts'
 
@@ -67,7 +68,17 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   lastBytesAt: number
   /** Finishes what it has and takes nothing new. */
   retired = false
+  /** Writes, or all requests, wait for the end of a suspension: who has something here cannot go on here. */
+  suspended = false
+  /** What is not sent stays so, in its order: for a connection whose queue may hold what has to wait. */
+  frozen = false
+  /** CLIENT UNBLOCK was sent for what blocks here, so that it can be issued again elsewhere. */
+  interrupted = false
+  /** Where it leads, or was to lead. */
+  readonly where: string
   wasReady = false
+  /** Rises whenever the server turns out to be another one, which may lack what was written before. */
+  epoch = 0
   /** For pins: who has it; undefined while it rests in the pool. */
   holder: ExchangeClient | undefined = undefined
   private readonly life = new Lifecycle<State>('connecting', MOVES)
@@ -82,13 +93,15 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   constructor(
     kind: ConnectionKind,
     protocol: 2 | 3,
-    socket: Socket,
+    dialled: Dialled,
     handshake: Handshake,
     host: ConnectionHost,
     onReady: (connection: Connection) => void,
   ) {
+    const { socket } = dialled
     this.kind = kind
     this.protocol = protocol
+    this.where = dialled.where
     this.host = host
     this.handshake = handshake
     this.onReady = onReady
@@ -116,18 +129,38 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   }
 
   fits(protocol: 2 | 3, bulk: boolean): boolean {
-    if (this.life.state !== 'ready' || this.retired) return false
+    if (this.life.state !== 'ready' || this.retired || this.suspended) return false
     return this.kind === 'pin' || (protocol === this.protocol && bulk === (this.kind === 'bulk'))
   }
 
   schedule(x: Exchange): void {
+    if ((x.spec.flags & FLAG.READONLY) === 0) {
+      x.client.wroteIn = this.epoch
+      x.client.unseen = true
+    }
     this.queue.schedule(x)
     if (!this.dirty) this.host.turn.add(this)
   }
 
   flush(): void {
     this.dirty = false
-    if (this.life.state === 'ready' && this.queue.sendable) this.wire.write(this.queue.gather(this.host.clock.now))
+    if (this.life.state === 'ready' && !this.frozen && this.queue.sendable)
+      this.wire.write(this.queue.gather(this.host.clock.now))
+  }
+
+  /** Sends what has been scheduled in this turn; what is scheduled from now on, and what does not fit the window, waits. */
+  suspend(): void {
+    if (this.suspended) return
+    this.flush()
+    this.suspended = true
+    this.frozen = this.kind === 'pin' || this.queue.waiting > 0
+  }
+
+  resume(): void {
+    this.suspended = false
+    this.frozen = false
+    this.interrupted = false
+    if (this.queue.sendable && !this.dirty) this.host.turn.add(this)
   }
 
   onBytes(buf: Buffer, start: number, end: number): void {
@@ -201,7 +234,7 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
     if (this.kind !== 'pin') return this.host.putBack(this, x, error)
     const { now } = this.host.clock
     if (x.heldAt === 0) x.heldAt = now
-    const demoted = error.startsWith(DEMOTED)
+    const demoted = error.startsWith(DEMOTED) || (this.interrupted && error.startsWith('-UNBLOCKED '))
     if (!x.blocks || (now - x.heldAt > this.host.holdTime && !demoted)) return false
     return (demoted || this.host.doubts(error)) && x.client.reissue(x)
   }

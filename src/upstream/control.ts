@@ -12,6 +12,8 @@ export class Control implements ExchangeClient {
   /** A lost one is not repeated, and fences nothing. */
   readonly gone = true
   readonly tenantIndex = -1
+  wroteIn = 0
+  unseen = false
 
   /** `answer` gets the reply as text, or undefined when there will be none. `patience` in milliseconds. */
   ask(connection: Connection, args: readonly string[], now: number, patience: number, answer: Answer): void {

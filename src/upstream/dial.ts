@@ -1,13 +1,29 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { UpstreamOptions } from './options.ts'
+import type { Address, UpstreamOptions } from './options.ts'
 
 /**
  * Opens a socket to the upstream. The name is resolved anew at every call and all its addresses are tried, so that a
  * server that moved is found without a restart. Connect time-outs are the caller's.
  */
-export function dial(options: UpstreamOptions): Socket {
-  const { address, tls } = options
+export function dial(address: Address, options: UpstreamOptions): Dialled {
+  return { socket: open(address, options), where: formatAddress(address) }
+}
+
+export interface Dialled {
+  readonly socket: Socket
+  /** The address as text. */
+  readonly where: string
+}
+
+/** `host:port`, `[::1]:port` or the path. */
+export function formatAddress(address: Address): string {
+  if ('path' in address) return address.path
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+}
+
+function open(address: Address, options: UpstreamOptions): Socket {
+  const { tls } = options
   const where =
     'path' in address
       ? { path: address.path }

@@ -1,6 +1,8 @@
 import { encodeRequest } from '../resp/request-encoder.ts'
 import type { ConnectionKind, Handshake } from './connection.ts'
+import { parseInfo } from './info.ts'
 import type { UpstreamOptions } from './options.ts'
+import type { Power, ServerFacts } from './server-facts.ts'
 
 /** What a handshake learns, and what it must know of the node. */
 export interface HandshakeNode {
@@ -9,29 +11,17 @@ export interface HandshakeNode {
   readonly lostIds: ReadonlySet<number>
   /** run_id of the server that those belonged to. */
   readonly runId: string
+  /** What ROLE must say before the connection is used: a name that leads to the wrong server, or a lie, stops here. */
+  readonly mustBe: 'master' | 'slave' | undefined
   learned(info: ReadonlyMap<string, string>): void
-  noResp3(): void
-  /** The server cuts clients that leave replies unread, and lanes carry the replies of many (s34). */
-  outputLimited(setting: string): void
-  /** `notify-keyspace-events` of the server; undefined: nobody may know. */
-  notifies(events: string | undefined): void
+  readonly facts: ServerFacts
   /** The upstream's user may not do this; said once in the log. */
   missing(power: Power, error: string): void
   /** No data of these ids will be executed any more. */
   buried(ids: readonly number[]): void
 }
 
-/** Things the service user should be able to do, and what is lost when it cannot. */
-export const POWERS = {
-  'client id': 'after a lost connection, an old write may still be executed behind a newer one',
-  'client kill': 'after a lost connection, an old write may still be executed behind a newer one',
-  'client no-evict': 'maxmemory-clients of the upstream may close lanes',
-  'client unblock': 'CLIENT UNBLOCK of tenants unblocks nobody',
-  info: 'its version, its role and LOADING are not seen in advance',
-} as const
-export type Power = keyof typeof POWERS
-
-type Step = 'hello' | 'auth' | 'name' | 'id' | 'no-evict' | 'limits' | 'events' | 'info' | 'kill'
+type Step = 'role' | 'hello' | 'auth' | 'name' | 'id' | 'no-evict' | 'limits' | 'events' | 'info' | 'kill'
 
 /**
  * Makes a fresh socket usable: protocol and login, CLIENT ID (to be able to kill it later), INFO (is it loading, is
@@ -74,6 +64,7 @@ export class LoginHandshake implements Handshake {
       say('limits', 'CONFIG', 'GET', 'client-output-buffer-limit')
       say('events', 'CONFIG', 'GET', 'notify-keyspace-events')
     }
+    if (this.node.mustBe !== undefined) say('role', 'ROLE')
     say('info', 'INFO')
     return Buffer.concat(out)
   }
@@ -89,7 +80,7 @@ export class LoginHandshake implements Handshake {
       case 'hello':
         if (error !== undefined) {
           if (!/^NOPROTO|unknown command/i.test(error)) throw new Error(error)
-          this.node.noResp3()
+          this.node.facts.noResp3()
           throw new Error('no RESP3')
         }
         break
@@ -97,6 +88,9 @@ export class LoginHandshake implements Handshake {
         if (error !== undefined) throw new Error(error)
         break
       case 'name':
+        break
+      case 'role':
+        checkRole(this.node.mustBe, error, frame)
         break
       case 'id':
         if (error !== undefined) this.node.missing('client id', error)
@@ -109,11 +103,11 @@ export class LoginHandshake implements Handshake {
         // Where CONFIG is closed, as at most providers, nobody can know.
         const normal = /normal (\d+) (\d+) \d+/.exec(frame.toString('latin1'))
         if (error === undefined && normal !== null && (normal[1] !== '0' || normal[2] !== '0'))
-          this.node.outputLimited(normal[0])
+          this.node.facts.outputLimited(normal[0])
         break
       }
       case 'events':
-        this.node.notifies(error === undefined ? eventsSetting(frame) : undefined)
+        this.node.facts.events = error === undefined ? eventsSetting(frame) : undefined
         break
       case 'info':
         return this.afterInfo(error, frame)
@@ -146,19 +140,18 @@ export class LoginHandshake implements Handshake {
   }
 }
 
+/** https://redis.io/commands/role/ A replica that has no link to its primary answers from an unknown past. */
+function checkRole(expected: string | undefined, error: string | undefined, frame: Buffer): void {
+  if (error !== undefined) throw new Error(`ROLE is closed to the upstream's user (${error}): allow it with +role`)
+  const text = frame.toString('latin1')
+  const role = /^\*\d+\r\n\$\d+\r\n(\w+)\r\n/.exec(text)?.[1]
+  if (role !== expected) throw new Error(`its ROLE is ${role}, not ${expected}`)
+  if (role === 'slave' && !text.includes('\r\nconnected\r\n')) throw new Error('its link to its primary is down')
+}
+
 /** The value in the reply to CONFIG GET notify-keyspace-events; undefined where the server does not know it. */
 export function eventsSetting(frame: Buffer): string | undefined {
   return /notify-keyspace-events\r\n\$\d+\r\n([^\r]*)\r\n$/.exec(frame.toString('latin1'))?.[1]
-}
-
-/** The `name:value` lines of an INFO reply, whatever its RESP type. */
-function parseInfo(frame: Buffer): Map<string, string> {
-  const fields = new Map<string, string>()
-  for (const line of frame.toString('latin1').split('\r\n')) {
-    const colon = line.indexOf(':')
-    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1))
-  }
-  return fields
 }
 
 const ERROR = 0x2d

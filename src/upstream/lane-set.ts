@@ -3,8 +3,9 @@ import { Backoff } from '../lib/backoff.ts'
 import { Slab } from '../lib/slab.ts'
 import type { Connection } from './connection.ts'
 import { WINDOW } from './exchange-queue.ts'
-import { close, fail, sortLost } from './failure.ts'
+import { close, fail, type Lost, sortLost } from './failure.ts'
 import { Held } from './held.ts'
+import { isWrite } from './suspension.ts'
 
 /** What makes lanes interchangeable. Identity: which user of the upstream they are logged in as. */
 export interface LaneKey {
@@ -21,10 +22,20 @@ export interface LaneHost {
   now(): number
   /** False while data of a lost connection may still be executed, or the server's role is in doubt. */
   readonly open: boolean
+  /** It is known where the server is. */
+  readonly located: boolean
+  /** Writes have to wait: a failover is under way. */
+  readonly writesWait: boolean
+  /** Nothing is worth waiting for: the breaker is open, and has been for longer than a request may be held. */
+  readonly failsFast: boolean
   /** Some lane is ready. */
   readonly usable: boolean
   readonly resp3: boolean
   dialLane(key: LaneKey): Connection
+  /** The breaker lets somebody try the server. */
+  mayDial(): boolean
+  /** A replica: what it cannot execute goes elsewhere, and does not wait here. */
+  readonly sendsElsewhere: boolean
   /** Clock time from which the holding of a request counts that was received then. */
   heldSince(receivedAt: number): number
   /** Runs fn after `delay` milliseconds, or when the server is back, unless the node was stopped. */
@@ -70,13 +81,30 @@ export class LaneSet implements Via {
 
   /** x is counted in its client's `pending` already. */
   schedule(x: Exchange): void {
-    const lane = this.host.open && this.held.count === 0 ? this.pick() : undefined
+    if (this.host.failsFast) {
+      fail(x, 'UPSTREAMDOWN')
+      return
+    }
+    const lane = this.mayPass(x) ? this.pick() : undefined
     if (lane === undefined) {
       this.hold(x)
       return
     }
     x.client.via = lane
     lane.schedule(x)
+  }
+
+  private mayPass(x: Exchange): boolean {
+    const { host } = this
+    if (!host.open) return false
+    if (!host.writesWait) return this.held.count === 0
+    // While writes wait, reads go on: those of clients of whom nothing waits here.
+    return !isWrite(x) && (x.client.via !== this || x.client.pending === 1)
+  }
+
+  /** A lane that takes requests now; undefined: none. */
+  lane(client: ExchangeClient): Connection | undefined {
+    return this.host.open && !client.gone ? this.pick() : undefined
   }
 
   private hold(x: Exchange): void {
@@ -96,7 +124,7 @@ export class LaneSet implements Via {
     let load = Number.POSITIVE_INFINITY
     for (let i = 0; i < this.connections.length; i++) {
       const lane = this.connections[i]
-      if (!lane.ready || lane.retired) continue
+      if (!lane.ready || lane.retired || lane.frozen) continue
       const queued = lane.queue.inFlight + lane.queue.waiting
       if (queued < BUSY) return lane
       if (queued < load) {
@@ -110,7 +138,8 @@ export class LaneSet implements Via {
 
   /** Opens one more lane, unless one is on its way. */
   open(): void {
-    if (this.opening || this.connections.filter((lane) => !lane.retired).length >= this.host.lanes) return
+    if (this.opening || !this.host.located) return
+    if (this.connections.filter((lane) => !lane.retired).length >= this.host.lanes) return
     this.opening = true
     this.connections.push(this.host.dialLane(this.key))
   }
@@ -125,6 +154,7 @@ export class LaneSet implements Via {
     this.connections = this.connections.filter((other) => other !== lane)
     if (!wasReady) this.opening = false
     const lost = sortLost(left)
+    if (this.host.sendsElsewhere) requeue(lost)
     const now = this.host.now()
     for (const x of lost.repeat) {
       x.client.via = this
@@ -141,16 +171,25 @@ export class LaneSet implements Via {
 
   /** There is always one lane, or one on its way. */
   private reopen(): void {
-    if (this.key.protocol === 3 && !this.host.resp3) return
+    if ((this.key.protocol === 3 && !this.host.resp3) || !this.host.located) return
     if (this.opening || this.connections.some((lane) => lane.ready && !lane.retired)) return
     this.opening = true
     this.host.later(this.backoff.next(), () => {
       this.opening = false
-      if (!this.connections.some((lane) => lane.ready && !lane.retired)) {
-        this.opening = true
-        this.connections.push(this.host.dialLane(this.key))
+      if (this.connections.some((lane) => lane.ready && !lane.retired)) return
+      if (!this.host.mayDial()) {
+        this.reopen()
+        return
       }
+      this.opening = true
+      this.connections.push(this.host.dialLane(this.key))
     })
+  }
+
+  /** The server is another one now: nothing is waited for that was about the old one. */
+  renew(): void {
+    this.backoff.reset()
+    this.reopen()
   }
 
   /** All that is held, for another node to take over. */
@@ -199,7 +238,7 @@ export class LaneSet implements Via {
   release(): void {
     // What was put back must not overtake what was sent behind it and may yet be executed.
     if (this.refusals.size > 0 && this.connections.some((lane) => lane.retired && lane.queue.length > 0)) return
-    while (this.held.count > 0 && this.host.open) {
+    while (this.held.count > 0 && this.host.open && !this.host.writesWait) {
       const lane = this.pick()
       if (lane === undefined) return
       const x = this.held.shift() as Exchange
@@ -222,6 +261,25 @@ export class LaneSet implements Via {
       if (this.refusals.has(x)) this.refuse(x)
       else fail(x, 'UPSTREAMDOWN')
     }
+  }
+}
+
+/** Their clients find another way for them. */
+function requeue(lost: Lost): void {
+  const again = new Map<ExchangeClient, Exchange[]>()
+  for (const x of lost.repeat.splice(0)) {
+    const { client } = x
+    if (client.gone) {
+      lost.unknown.push(x)
+      continue
+    }
+    const others = again.get(client)
+    if (others === undefined) again.set(client, [x])
+    else others.push(x)
+  }
+  for (const [client, exchanges] of again) {
+    client.pending -= exchanges.length
+    client.requeue(exchanges)
   }
 }
 

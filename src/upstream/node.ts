@@ -1,23 +1,29 @@
 import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Turn } from '../lib/turn.ts'
+import { Availability } from './availability.ts'
 import { BigKeys } from './big-keys.ts'
 import { Connection, type ConnectionHost, type ConnectionKind } from './connection.ts'
 import { Control } from './control.ts'
-import { dial } from './dial.ts'
-import { close, fail, sortLost } from './failure.ts'
+import { type Dialled, dial } from './dial.ts'
 import { Fence, type FenceHost } from './fence.ts'
-import { type HandshakeNode, LoginHandshake, type Power } from './handshake.ts'
-import { type LaneHost, type LaneKey, LaneSet } from './lane-set.ts'
+import { type HandshakeNode, LoginHandshake } from './handshake.ts'
+import type { LaneHost, LaneKey, LaneSet } from './lane-set.ts'
+import { LaneSets } from './lane-sets.ts'
 import { type NodeView, viewNode } from './node-view.ts'
-import type { UpstreamOptions } from './options.ts'
+import type { Address, UpstreamOptions } from './options.ts'
 import { Pace } from './pace.ts'
+import { losePin } from './pin-loss.ts'
 import { type PinHost, Pins } from './pins.ts'
+import { Probes, type ProbesHost } from './probes.ts'
 import { Retries } from './retries.ts'
-import { type FactsLog, ServerFacts } from './server-facts.ts'
+import { type FactsLog, type Power, ServerFacts } from './server-facts.ts'
 import type { SubscriberHost } from './subscriber.ts'
 import { Subscribers } from './subscribers.ts'
+import { Suspension, type SuspensionHost } from './suspension.ts'
+import { askSynced, type Synced } from './synced.ts'
 import { checkTimeOuts } from './time-outs.ts'
+import { Whereabouts, type WhereaboutsHost } from './whereabouts.ts'
 
 /** What the rest of the process lends to a node. */
 export interface NodeEnv {
@@ -28,16 +34,32 @@ export interface NodeEnv {
   fault(error: unknown): void
 }
 
+/** What a node asks of the upstream that it belongs to. */
+export interface NodeOwner {
+  /** What ROLE must say on every connection; undefined: the name decides. */
+  readonly mustBe: 'master' | 'slave' | undefined
+  /** A connection was lost, or the server says that it cannot execute anything: time to look where the primary is. */
+  doubt(why: string): void
+  /** For a replica: reads that cannot be executed here go elsewhere. False: they wait here. */
+  readonly sendsElsewhere: boolean
+}
+
+/** Replicas, as those who read ask for them. */
+export interface ReplicaSource {
+  readonly newest: number
+  choose(client: ExchangeClient, protocol: 2 | 3, sample: number, maxLag: number, seed: number): Connection | undefined
+}
+
 /** Milliseconds between two looks at what takes too long. */
 const TICK = 100
-/** Milliseconds without requests after an answer that says that nothing can be executed. */
-const QUIET = 100
-const REPLICA_BELIEVED = 5000
-/** Milliseconds between two lines about lost connections. */
-const SAY_LOST = 10_000
 
-/** One Redis server: its lanes, its pins, what is known of it, and the clockwork that gives up on what takes too long. */
-export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, FenceHost, SubscriberHost {
+type Hosts = ConnectionHost & HandshakeNode & LaneHost & PinHost & FenceHost & SubscriberHost & ProbesHost
+
+/**
+ * One server, as a rule the primary of the day: its lanes, its pins, what is known of it, and the clockwork that gives up on
+ * what takes too long. When the primary is another server, all connections are replaced, and what is held goes there.
+ */
+export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   readonly options: UpstreamOptions
   readonly turn: Turn
   readonly clock: Clock
@@ -47,32 +69,27 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   readonly pace: Pace
   readonly facts: ServerFacts
   readonly subscribers: Subscribers
-  /** Clock time since which no lane is ready; undefined while one is. */
-  downSince: number | undefined
-  everUp = false
-  reconnects = 0
-  /**
-   * Clock time until which READONLY is believed and passed on: the server was a replica also after resolving its name
-   * again, so it is meant to be one. Later it is asked again: a name may move slowly.
-   */
-  private replicaUntil = 0
-  /** Clock time until which nothing goes out, because the server said a moment ago that it cannot execute anything. */
-  private quietUntil = 0
+  readonly availability: Availability
+  readonly whereabouts: Whereabouts
+  readonly suspension: Suspension
+  readonly probes: Probes
+  /** Where reads may go in its place; of a primary. */
+  replicas: ReplicaSource | undefined = undefined
   private readonly env: NodeEnv
-  private readonly sets: LaneSet[] = []
+  private readonly owner: NodeOwner
+  readonly lanesets = new LaneSets(this)
   private readonly opened = new Map<Connection, { readonly set: LaneSet | undefined; readonly since: number }>()
   private readonly control = new Control()
   private readonly fence = new Fence(this, this.control)
   private timer: NodeJS.Timeout | undefined
-  private readonly retries = new Retries()
+  readonly retries = new Retries()
   private stopped = false
   private retiring = false
-  private lastWhy = ''
-  private saidDownAt = Number.NEGATIVE_INFINITY
 
-  constructor(options: UpstreamOptions, env: NodeEnv) {
+  constructor(options: UpstreamOptions, address: Address | undefined, env: NodeEnv, owner: NodeOwner) {
     this.options = options
     this.env = env
+    this.owner = owner
     this.turn = env.turn
     this.clock = env.clock
     this.pins = options.pins
@@ -80,7 +97,10 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     this.pinPool = new Pins(this)
     this.subscribers = new Subscribers(this, options.subscribers)
     this.pace = new Pace(options.scan.share)
-    this.downSince = env.clock.now
+    this.availability = new Availability(options, env.clock, env.log)
+    this.whereabouts = new Whereabouts(address, this)
+    this.suspension = new Suspension(this, this.control)
+    this.probes = new Probes(this, this.control, this.availability.breaker)
   }
 
   start(): void {
@@ -93,6 +113,8 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   stop(): void {
     this.stopped = true
     this.retries.stop()
+    this.suspension.stop()
+    this.availability.breaker.stop()
     clearInterval(this.timer)
     for (const connection of [...this.opened.keys()]) connection.close('Keyward stops')
     this.subscribers.stop()
@@ -105,14 +127,15 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   retire(successor: Node | undefined): void {
     this.retiring = true
     if (successor !== undefined) {
-      for (const set of this.allSets()) {
-        successor.lanesOf(set.key.protocol, set.key.size === 'bulk').adopt(set.surrender())
-      }
+      this.lanesets.surrender(successor.lanesets)
       this.pinPool.surrender()
     }
     for (const connection of this.opened.keys()) connection.retired = true
   }
 
+  get name(): string {
+    return this.options.name
+  }
   get bulk(): number {
     return this.options.bulk
   }
@@ -122,33 +145,48 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   get holdMemory(): number {
     return this.options.hold.memory
   }
-  get usable(): boolean {
-    return this.downSince === undefined
-  }
   get holdTime(): number {
     return this.options.hold.time
+  }
+  /** Clock time since which no lane is ready; undefined while one is. */
+  get downSince(): number | undefined {
+    return this.availability.downSince
+  }
+  get usable(): boolean {
+    return this.availability.downSince === undefined
+  }
+  get failsFast(): boolean {
+    return this.availability.failsFast && this.suspension.level !== 'everything'
+  }
+  get located(): boolean {
+    return this.whereabouts.address !== undefined
+  }
+  get epoch(): number {
+    return this.whereabouts.epoch
+  }
+  get writesWait(): boolean {
+    return this.suspension.level !== 'nothing'
+  }
+  get sendsElsewhere(): boolean {
+    return this.owner.sendsElsewhere
   }
   /** Retired and done, or Keyward stops: nothing will go out any more. */
   get ended(): boolean {
     return this.stopped
   }
   get open(): boolean {
-    return this.fence.open && !this.stopped && this.clock.now >= this.quietUntil
+    return !this.stopped && this.whereabouts.known && this.fence.open && this.suspension.level !== 'everything'
   }
 
   now(): number {
     return this.clock.now
   }
 
+  // Its connections.
+
   /** The lanes for requests of this protocol and size class. */
   lanesOf(protocol: 2 | 3, bulk: boolean): LaneSet {
-    const at = (protocol - 2) * 2 + (bulk ? 1 : 0)
-    let set = this.sets[at]
-    if (set === undefined) {
-      set = new LaneSet({ protocol, identity: 'service', size: bulk ? 'bulk' : 'normal' }, this)
-      this.sets[at] = set
-    }
-    return set
+    return this.lanesets.of(protocol, bulk)
   }
 
   dialLane(key: LaneKey): Connection {
@@ -163,17 +201,33 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     return this.dial('pin', protocol, undefined)
   }
 
+  /** The breaker lets somebody try. */
+  mayDial(): boolean {
+    return this.availability.breaker.takeProbe()
+  }
+
+  connect(): Dialled | undefined {
+    const { address } = this.whereabouts
+    return address === undefined ? undefined : dial(address, this.options)
+  }
+
   private dial(kind: ConnectionKind, protocol: 2 | 3, set: LaneSet | undefined): Connection {
     const handshake = new LoginHandshake(this, kind, protocol, (id) => {
       connection.id = id
     })
-    const connection: Connection = new Connection(kind, protocol, dial(this.options), handshake, this, () => {
+    const connection: Connection = new Connection(kind, protocol, this.connect() as Dialled, handshake, this, () => {
       connection.runId = handshake.runId
+      connection.epoch = this.epoch
+      if (this.writesWait) connection.suspend()
       if (set === undefined) this.pinPool.ready(connection)
       else this.laneReady(set)
     })
     this.opened.set(connection, { set, since: this.clock.now })
     return connection
+  }
+
+  connections(): Iterable<Connection> {
+    return this.opened.keys()
   }
 
   private laneReady(set: LaneSet): void {
@@ -184,28 +238,36 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
       facts.resp3 = true
       this.lanesOf(3, false).open()
     }
-    if (this.downSince !== undefined) {
-      this.env.log.info({ upstream: this.options.name, version: facts.version }, 'upstream is usable')
-      this.downSince = undefined
-      this.everUp = true
+    if (this.availability.connected()) {
+      this.env.log.info({ upstream: this.name, version: facts.version }, 'upstream is usable')
+      this.whereabouts.moves.arrived(facts.info, this.clock.now)
       this.retries.hurry()
     }
-    this.replicaUntil = 0
-    if (facts.role === 'slave') {
-      // Resolved and connected anew, and still a replica: what it refused, it will go on refusing.
-      this.replicaUntil = this.clock.now + REPLICA_BELIEVED
-      for (const one of this.allSets()) one.passOnRefusals()
-    }
+    this.whereabouts.judgeRole()
     this.release()
   }
 
-  private release(): void {
-    for (const set of this.allSets()) set.release()
-    this.pinPool.serve()
+  /** Whether every replica that is online has all that this server has executed, within `patience` milliseconds. */
+  synced(patience: number): Promise<Synced> {
+    const lane = this.witness()
+    if (lane === undefined) return Promise.resolve('unknown')
+    return askSynced((args) => this.ask(lane, args), patience)
   }
 
-  private *allSets(): Iterable<LaneSet> {
-    for (const set of this.sets) if (set !== undefined) yield set
+  /** A question of Keyward's own; undefined: it was not answered. */
+  private ask(connection: Connection, args: readonly string[]): Promise<string | undefined> {
+    return new Promise((resolve) => this.control.ask(connection, args, this.now(), this.requestTime, resolve))
+  }
+
+  /** Replaces all connections, one by one: new ones resolve the name anew, old ones end what they have. */
+  renew(): void {
+    this.lanesets.replace()
+    this.pinPool.closeIdle()
+  }
+
+  private release(): void {
+    this.lanesets.release()
+    this.pinPool.serve()
   }
 
   later(delay: number, fn: () => void): void {
@@ -218,6 +280,10 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
 
   // What handshakes ask and learn.
 
+  get mustBe(): 'master' | 'slave' | undefined {
+    return this.owner.mustBe
+  }
+
   get resp3(): boolean {
     return this.facts.resp3
   }
@@ -227,15 +293,9 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   }
 
   learned(info: ReadonlyMap<string, string>): void {
+    const before = this.facts.runId
     this.facts.learned(info)
-  }
-
-  noResp3(): void {
-    this.facts.noResp3()
-  }
-
-  outputLimited(setting: string): void {
-    this.facts.outputLimited(setting)
+    if (before !== this.facts.runId) this.whereabouts.another(info)
   }
 
   missing(power: Power, error: string): void {
@@ -250,14 +310,14 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     this.fence.lower(ids)
   }
 
-  // What the fence asks.
+  // What the fence, the probes and the suspension ask.
 
   get requestTime(): number {
     return this.options.timeouts.request
   }
 
   witness(): Connection | undefined {
-    return [...this.opened.keys()].find((one) => one.ready && !one.retired && one.kind === 'lane')
+    return [...this.opened.keys()].find((one) => one.ready && !one.retired && !one.frozen && one.kind === 'lane')
   }
 
   killRefused(error: string): void {
@@ -268,22 +328,14 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     setImmediate(() => this.stopped || this.release())
   }
 
+  resumed(): void {
+    this.lifted()
+  }
+
   // What connections report.
 
   get log(): FactsLog {
     return this.env.log
-  }
-
-  notifies(events: string | undefined): void {
-    this.facts.events = events
-  }
-
-  noChannels(error: string): void {
-    this.facts.noChannels(error)
-  }
-
-  subscribersLimited(setting: string): void {
-    this.facts.subscribersLimited(setting)
   }
 
   fault(error: unknown): void {
@@ -292,29 +344,33 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
 
   putBack(connection: Connection, x: Exchange, error: string): boolean {
     const set = this.opened.get(connection)?.set
+    if (this.owner.sendsElsewhere) return this.passElsewhere(x, error)
     if (set === undefined || !this.doubts(error)) return false
     set.putBack(x, Buffer.from(error, 'latin1'))
     return true
   }
 
-  doubts(error: string): boolean {
-    const kind = /^-(READONLY|LOADING|MASTERDOWN|NOAUTH) /.exec(error)?.[1]
-    // NOAUTH: the password was changed; a new lane will log in with ours, or tell that it cannot.
-    const now = this.clock.now
-    if (kind === undefined || ((kind === 'READONLY' || kind === 'MASTERDOWN') && now < this.replicaUntil)) return false
-    if (now < this.quietUntil) return true
-    this.quietUntil = now + QUIET
-    // Lanes finish what is in flight; new ones resolve the name again and look at INFO before they are used.
-    for (const set of this.allSets()) {
-      for (const lane of set.connections) if (lane.ready) lane.retired = true
-      set.open()
-    }
-    this.pinPool.closeIdle()
+  private passElsewhere(x: Exchange, error: string): boolean {
+    if (this.whereabouts.doubt.judge(error, this.clock.now) === 'none' && !error.startsWith('-MASTERDOWN '))
+      return false
+    this.renew()
+    x.client.pending--
+    x.client.requeue([x])
     return true
   }
 
+  doubts(error: string): boolean {
+    const verdict = this.whereabouts.doubt.judge(error, this.clock.now)
+    if (verdict === 'new') {
+      // Lanes finish what is in flight; new ones resolve the name again and look at INFO before they are used.
+      this.renew()
+      this.owner.doubt(error.trimEnd())
+    }
+    return verdict !== 'none'
+  }
+
   overtaken(client: ExchangeClient): void {
-    for (const set of this.allSets()) set.overtaken(client)
+    this.lanesets.overtaken(client)
   }
 
   bigReply(x: Exchange): void {
@@ -324,74 +380,50 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
   closed(connection: Connection, left: Exchange | undefined, why: string): void {
     const opened = this.opened.get(connection)
     this.opened.delete(connection)
-    this.lastWhy = why
-    const wasReady = connection.wasReady
+    const { holder, wasReady } = connection
+    const wanted = this.stopped || this.whereabouts.moving || connection.retired
     if (wasReady && !this.stopped) this.fence.raise(connection, left)
     if (opened?.set !== undefined) {
+      if (!wanted) this.availability.closed(why, wasReady)
       opened.set.closed(connection, left, wasReady)
-      if (wasReady && !connection.retired) this.reconnects++
-      if (this.downSince === undefined && ![...this.opened.keys()].some((one) => one.kind === 'lane' && one.ready)) {
-        this.downSince = this.clock.now
-        if (!this.stopped && this.clock.now - this.saidDownAt > SAY_LOST) {
-          this.env.log.warn({ upstream: this.options.name, why }, 'upstream connections lost')
-          this.saidDownAt = this.clock.now
-        }
-      }
-      return
+      if (![...this.opened.keys()].some((one) => one.kind === 'lane' && one.ready)) this.availability.down(why, wanted)
+    } else {
+      this.pinPool.closed(connection, wasReady)
+      if (holder !== undefined) losePin(holder, left, this.options.reissueBlocked)
     }
-    const holder = connection.holder
-    this.pinPool.closed(connection, wasReady)
-    this.pinLost(holder, left)
-  }
-
-  private pinLost(holder: ExchangeClient | undefined, left: Exchange | undefined): void {
-    if (holder === undefined) return
-    const lost = sortLost(left)
-    holder.pinLost()
-    for (const x of lost.abandoned) close(x)
-    const again: Exchange[] = []
-    for (const x of lost.unknown) {
-      if (x.inTransaction && x.spec.name !== 'exec') fail(x, 'EXECABORT')
-      else if (x.spec.route === 'blocking' && this.mayReissue(x)) again.push(x)
-      else fail(x, 'OUTCOMEUNKNOWN')
-    }
-    for (const x of lost.repeat) {
-      if (x.inTransaction) fail(x, 'EXECABORT')
-      else again.push(x)
-    }
-    holder.pending -= again.length
-    if (again.length > 0) holder.requeue(again)
-  }
-
-  private mayReissue(x: Exchange): boolean {
-    return this.options.reissueBlocked && !x.client.gone
+    if (!wanted && wasReady) this.owner.doubt(why)
   }
 
   // What takes too long.
 
   private tick(): void {
     const now = this.clock.tick()
+    let late = 0
+    let heard = false
     for (const [connection, opened] of this.opened) {
       if (!connection.ready) {
         if (now - opened.since > this.options.timeouts.connect) connection.close('timed out while connecting')
       } else {
-        this.inspect(connection, now)
+        late += this.inspect(connection, now)
+        if (now - connection.lastBytesAt <= TICK) heard = true
       }
     }
     if (this.retiring && this.unused) {
       this.stop()
       return
     }
+    this.availability.tick(now, late > 0, heard)
+    this.probes.tick(now)
+    this.suspension.tick(now)
+    this.whereabouts.tick(now)
     this.fence.kill()
-    for (const set of this.allSets()) set.expire(now)
-    this.release()
-    this.pinPool.expire(now)
-    this.subscribers.tick(now)
-    // Not before an attempt has failed: at a start, the first connection may still be on its way.
-    if (this.downSince !== undefined && this.lastWhy !== '' && now - this.saidDownAt > 60_000) {
-      this.saidDownAt = now
-      this.env.log.warn({ upstream: this.options.name, why: this.lastWhy }, 'upstream is not usable; trying on')
+    // A pause is as long as its operator wants it.
+    if (this.suspension.level !== 'everything') {
+      this.lanesets.expire(now)
+      this.release()
+      this.pinPool.expire(now)
     }
+    this.subscribers.tick(now)
   }
 
   private get unused(): boolean {
@@ -400,19 +432,20 @@ export class Node implements ConnectionHost, HandshakeNode, LaneHost, PinHost, F
     return places.sent + places.scheduled + places.abandoned + places.held + lent + this.subscribers.size === 0
   }
 
-  private inspect(connection: Connection, now: number): void {
+  /** Returns how many requests were answered because their time was up. */
+  private inspect(connection: Connection, now: number): number {
     const { request } = this.options.timeouts
-    if (connection.queue.head !== undefined) {
-      checkTimeOuts(connection, now, request)
-    } else if (connection.retired && connection.holder === undefined) {
+    if (connection.queue.head !== undefined) return checkTimeOuts(connection, now, request)
+    if (connection.retired && connection.holder === undefined) {
       connection.close('retired')
     } else if (connection.holder === undefined && now - connection.lastBytesAt > this.options.keepAlive) {
       // Not on a pin that is lent: inside MULTI the PING would be queued.
       this.control.ask(connection, ['PING'], now, request, () => undefined)
     }
+    return 0
   }
 
   view(): NodeView {
-    return viewNode(this.opened.keys(), this.allSets(), this.pinPool, this.subscribers, this.clock.now)
+    return viewNode(this.opened.keys(), this.lanesets.all(), this.pinPool, this.subscribers, this.clock.now)
   }
 }

@@ -1,12 +1,15 @@
 import type { SecureContextOptions } from 'node:tls'
 
 /** Where a server listens. */
-export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
+export type Address = HostPort | { readonly path: string }
 
 /** One upstream, as the configuration resolved it. Times in milliseconds, sizes in bytes. */
 export interface UpstreamOptions {
   readonly name: string
-  readonly address: Address
+  /** Absent: `sentinel` tells. */
+  readonly address: Address | undefined
+  readonly sentinel: SentinelOptions | undefined
+  /** For the data nodes. */
   readonly user: string | undefined
   readonly password: string | undefined
   /** undefined: plain TCP. Files are read already. */
@@ -29,6 +32,39 @@ export interface UpstreamOptions {
   readonly scan: { readonly fillTime: number; readonly share: number; readonly memory: number }
   /** Issue again a command that takes elements (BLPOP …) when its connection was lost while it was blocked. */
   readonly reissueBlocked: boolean
+  readonly breaker: BreakerOptions
+  /** Milliseconds between two health probes. */
+  readonly health: { readonly interval: number }
+}
+
+/** How to find the server by Redis Sentinel. https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/ */
+export interface SentinelOptions {
+  /** Its name at the sentinels. */
+  readonly master: string
+  /** The sentinels to begin with; they name the others. */
+  readonly nodes: readonly HostPort[]
+  /** For the sentinels, which have users of their own. */
+  readonly user: string | undefined
+  readonly password: string | undefined
+  /** undefined: plain TCP. */
+  readonly tls: UpstreamTls | undefined
+  /** From addresses that sentinels name, as `host:port`, to those that lead there from here. */
+  readonly natMap: ReadonlyMap<string, HostPort>
+}
+
+export interface HostPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** When requests are refused at once instead of being held: `errors` (0 to 1) of the outcomes within `window` ms are bad. */
+export interface BreakerOptions {
+  readonly errors: number
+  readonly window: number
+  /** Outcomes within `window` below which nothing is concluded. */
+  readonly volume: number
+  /** Milliseconds from opening to the next probe. */
+  readonly probe: number
 }
 
 export interface UpstreamTls {

@@ -10,6 +10,10 @@ export interface PinHost {
   readonly pins: PinOptions
   readonly holdTime: number
   readonly open: boolean
+  /** Writes have to wait, and so has what may lead to one. */
+  readonly writesWait: boolean
+  /** Nothing is worth waiting for. */
+  readonly failsFast: boolean
   now(): number
   dialPin(protocol: 2 | 3): Connection
   heldSince(receivedAt: number): number
@@ -69,6 +73,10 @@ export class Pins {
       client.pinRefused('MAXCLIENTS')
       return
     }
+    if (this.host.failsFast) {
+      client.pinRefused('UPSTREAMDOWN')
+      return
+    }
     this.waiters.push({ client, use, protocol, since: this.host.heldSince(receivedAt) })
     this.serve()
   }
@@ -80,7 +88,7 @@ export class Pins {
 
   /** Gives idle pins to waiters and opens what is missing. */
   serve(): void {
-    if (!this.host.open) return
+    if (!this.host.open || this.host.writesWait) return
     const short = { 2: 0, 3: 0 }
     const left: Waiter[] = []
     const served = this.waiters

@@ -1,9 +1,17 @@
-import { POWERS, type Power } from './handshake.ts'
-
 export interface FactsLog {
   info(fields: object, text: string): void
   warn(fields: object, text: string): void
 }
+
+/** Things the service user should be able to do, and what is lost when it cannot. */
+export const POWERS = {
+  'client id': 'after a lost connection, an old write may still be executed behind a newer one',
+  'client kill': 'after a lost connection, an old write may still be executed behind a newer one',
+  'client no-evict': 'maxmemory-clients of the upstream may close lanes',
+  'client unblock': 'CLIENT UNBLOCK of tenants unblocks nobody',
+  info: 'its version, its role and LOADING are not seen in advance',
+} as const
+export type Power = keyof typeof POWERS
 
 /** What handshakes have learned of a server and of what its user may do. Each thing that is missing is said once. */
 export class ServerFacts {

@@ -4,9 +4,9 @@ import type { Flushable, Turn } from '../lib/turn.ts'
 import { MessageFrame } from '../resp/message.ts'
 import { BadReply } from '../resp/reply-scanner.ts'
 import { ARRAY, ERROR, STRING } from '../resp/type-bytes.ts'
-import { dial } from './dial.ts'
+import type { Dialled } from './dial.ts'
 import type { UpstreamOptions } from './options.ts'
-import type { FactsLog } from './server-facts.ts'
+import type { FactsLog, ServerFacts } from './server-facts.ts'
 import { type Fence, SubscriberCommands } from './subscriber-commands.ts'
 import { SubscriberConnection, type SubscriberConnectionHost } from './subscriber-connection.ts'
 import { SubscriberLogin } from './subscriber-login.ts'
@@ -19,15 +19,12 @@ export interface SubscriberHost {
   readonly turn: Turn
   readonly clock: Clock
   readonly log: FactsLog
+  /** Opens a socket to the server of the day; undefined: nobody knows where it is. */
+  connect(): Dialled | undefined
   /** run_id of the server that the lanes talk to, '' until known. */
   readonly runId: string
   later(delay: number, fn: () => void): void
-  /** `notify-keyspace-events` of the server; undefined: nobody may know. */
-  notifies(events: string | undefined): void
-  /** The upstream's user may not subscribe. */
-  noChannels(error: string): void
-  /** The server cuts subscribers off that leave more than this unread, in Redis' words. */
-  subscribersLimited(setting: string): void
+  readonly facts: ServerFacts
   fault(error: unknown): void
 }
 
@@ -152,8 +149,21 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
 
   private dial(): void {
     if (this.stopped) return
+    const dialled = this.host.connect()
+    if (dialled === undefined) {
+      this.dialLater()
+      return
+    }
     this.login = new SubscriberLogin(this.host.options)
-    this.connection = new SubscriberConnection(dial(this.host.options), this.login, this)
+    this.connection = new SubscriberConnection(dialled.socket, this.login, this)
+  }
+
+  private dialLater(): void {
+    this.waiting = true
+    this.host.later(this.backoff.next(), () => {
+      this.waiting = false
+      if (this.connection === undefined && this.size > 0) this.dial()
+    })
   }
 
   // What the connection reports.
@@ -162,8 +172,8 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
     if (this.wasReady) this.reconnects++
     this.wasReady = true
     const { events, outputLimit } = (this.login as SubscriberLogin).facts
-    this.host.notifies(events)
-    if (outputLimit !== undefined) this.host.subscribersLimited(outputLimit)
+    this.host.facts.events = events
+    if (outputLimit !== undefined) this.host.facts.subscribersLimited(outputLimit)
     this.wake()
   }
 
@@ -191,10 +201,7 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
       this.saidLostAt = now
       this.host.log.warn({ upstream: this.host.options.name, why }, LOST)
     }
-    this.host.later(this.backoff.next(), () => {
-      this.waiting = false
-      if (this.connection === undefined && this.size > 0) this.dial()
-    })
+    this.dialLater()
   }
 
   fault(error: unknown): void {
@@ -269,7 +276,7 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
         topic.alone = !passing
         this.retries.later(topic, error, now)
         if (!refusal) continue
-        if (error.startsWith('NOPERM')) this.host.noChannels(error)
+        if (error.startsWith('NOPERM')) this.host.facts.noChannels(error)
         topic.owner.refused(error)
       }
     }
@@ -319,6 +326,12 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
       connection.close('the lanes are at another server')
     } else if (this.size === 0 && now - this.idleSince > keepAlive) connection.close('not needed')
     else if (quiet > keepAlive) this.fence(NOTHING)
+  }
+
+  /** The server is another one now. */
+  move(): void {
+    this.backoff.reset()
+    this.connection?.close('the primary moved')
   }
 
   /** Closes, and does not come back. */

@@ -38,6 +38,11 @@ export class Subscribers {
     for (const subscriber of this.all()) subscriber.tick(now)
   }
 
+  /** The server is another one now. */
+  move(): void {
+    for (const subscriber of this.all()) subscriber.move()
+  }
+
   stop(): void {
     for (const subscriber of this.all()) subscriber.stop()
   }

@@ -8,12 +8,13 @@ const MOST_ABANDONED = 1000
 /**
  * Answers requests on `connection` whose reply has not begun in time, one by one: the connection, which others
  * share, stays, and their slots wait on as abandoned. It is closed when too many do, or when it has been silent for three
- * time-outs. `now`: clock time; `request`: milliseconds.
+ * time-outs. `now`: clock time; `request`: milliseconds. Returns how many it answered so.
  */
-export function checkTimeOuts(connection: Connection, now: number, request: number): void {
+export function checkTimeOuts(connection: Connection, now: number, request: number): number {
   const { queue } = connection
   const head = queue.head
-  if (head === undefined) return
+  if (head === undefined) return 0
+  let late = 0
   for (let x: Exchange | undefined = head; x !== undefined; x = x.next) {
     if (x.place === 'scheduled') break
     if (x.place !== 'sent' || x.patience === 0) continue
@@ -21,6 +22,7 @@ export function checkTimeOuts(connection: Connection, now: number, request: numb
     if (now - x.since <= x.patience) break
     if (connection.begun(x)) continue
     queue.abandon(x)
+    late++
     x.client.fail(x, (x.spec.flags & FLAG.READONLY) !== 0 ? 'UPSTREAMTIMEOUT' : 'OUTCOMEUNKNOWN')
   }
   if (queue.abandoned > MOST_ABANDONED) {
@@ -29,4 +31,5 @@ export function checkTimeOuts(connection: Connection, now: number, request: numb
     const quiet = now - Math.max(connection.lastBytesAt, head.since)
     if (quiet > Math.max(3 * request, head.patience)) connection.close('silent for three time-outs')
   }
+  return late
 }

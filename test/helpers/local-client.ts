@@ -62,6 +62,7 @@ export function tenant(name: string, more: Partial<Tenant> = {}): Tenant {
     buffers: { request: 1 << 30, output: 1 << 28, pubsub: 1 << 25 },
     subscriptions: 100_000,
     slowlog: { slowerThan: 10, entries: 128 },
+    replicas: { read: 'never', maxLag: 1000 },
     users: new Map([['default', { name: 'default', digest: undefined }]]),
     index: 0,
     ...more,

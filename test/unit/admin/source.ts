@@ -1,3 +1,5 @@
+import type { Operations, Target } from '../../../src/admin/operations.ts'
+import type { SocketSource } from '../../../src/admin/socket-source.ts'
 import type { AdminSource, ProcessView, StatsView } from '../../../src/admin/view.ts'
 import { FAMILIES, LATENCY_BOUNDS } from '../../../src/client/stats.ts'
 
@@ -49,5 +51,57 @@ export class FakeSource implements AdminSource {
 
   tenantLabels(): number {
     return this.labels
+  }
+}
+
+/** Operations that only say what they were asked for. */
+export class FakeOperations implements Operations {
+  readonly asked: unknown[][] = []
+  pausedTenants: readonly string[] = []
+  /** What the next ones wait for. */
+  gate: Promise<unknown> = Promise.resolve()
+  /** What the next ones reject with. */
+  failure: Error | undefined
+
+  pause(target: Target, patience: number): Promise<string> {
+    return this.done('pause', target, patience)
+  }
+
+  resume(target: Target): Promise<string> {
+    return this.done('resume', target)
+  }
+
+  reconnect(upstream: string | undefined): Promise<string> {
+    return this.done('reconnect', upstream)
+  }
+
+  failover(upstream: string | undefined, patience: number): Promise<string> {
+    return this.done('failover', upstream, patience)
+  }
+
+  private async done(...asked: unknown[]): Promise<string> {
+    this.asked.push(asked)
+    await this.gate
+    if (this.failure !== undefined) throw this.failure
+    return `done: ${asked[0]}`
+  }
+}
+
+/** Two tenants and two upstreams, one of each named `both`. */
+export class FakeSocketSource extends FakeSource implements SocketSource {
+  readonly operations = new FakeOperations()
+  text = 'keyward is well\nso far\n'
+  tenantNames: readonly string[] = ['acme', 'both']
+
+  status(): string {
+    return this.text
+  }
+
+  tenants(): readonly string[] {
+    return this.tenantNames
+  }
+
+  upstreams(): readonly string[] {
+    return ['main', 'both']
   }
 }

@@ -12,6 +12,7 @@ writeFileSync(
 upstreams: {main: {url: redis://a, bulk: 1KiB}, own: {url: redis://b}}
 tenants:
   acme: {upstream: main, databases: 3, users: {default: {password: a}, reader: {password: b}}}
+  near: {upstream: main, replicas: {read: prefer, maxLag: 250ms}, users: {default: {password: d}}}
   whole: {upstream: own, prefix: "", users: {default: {password: c}}}
 `,
 )
@@ -185,14 +186,24 @@ describe('with a configuration', () => {
     expect(big.route).toBe('bulk lane: a shared connection for what is over 1KiB')
   })
 
+  it('tells where replicas are read', async () => {
+    const near = ['-c', file, '--tenant', 'near']
+    expect((await explain(...near, 'GET', 'k')).route).toBe(
+      'lane: a shared connection; to a replica, if one has what the client wrote before and is at most 250 ms behind',
+    )
+    expect((await explain(...near, 'HSCAN', 'k', '0')).route).toBe('lane: a shared connection')
+    expect((await explain(...near, 'SET', 'k', 'v')).route).toBe('lane: a shared connection')
+    expect((await explain('-c', file, '--tenant', 'acme', 'GET', 'k')).route).toBe('lane: a shared connection')
+  })
+
   it('a pass-through tenant may do more', async () => {
     const lines = await explain('-c', file, '--tenant', 'whole', 'KEYS', '*')
     expect(lines).toMatchObject({ sent: 'KEYS *', route: 'lane: a shared connection' })
   })
 
   it.each([
-    [['explain', '-c', file, 'GET', 'k'], 'which tenant? give --tenant, one of acme, whole'],
-    [['explain', '-c', file, '--tenant', 'acmee', 'GET', 'k'], 'there is no tenant acmee; there are acme, whole'],
+    [['explain', '-c', file, 'GET', 'k'], 'which tenant? give --tenant, one of acme, near, whole'],
+    [['explain', '-c', file, '--tenant', 'acmee', 'GET', 'k'], 'there is no tenant acmee; there are acme, near, whole'],
     [
       ['explain', '-c', file, '--tenant', 'acme', '--user', 'x', 'GET', 'k'],
       'tenant acme has no user x; it has default, reader',

@@ -22,7 +22,18 @@ describe('help and version', () => {
 
   it('names every command', async () => {
     const { out } = await keyward(['--help'])
-    for (const command of ['serve', 'check', 'explain', 'audit', 'health'])
+    for (const command of [
+      'serve',
+      'check',
+      'explain',
+      'audit',
+      'health',
+      'pause',
+      'resume',
+      'reconnect',
+      'failover',
+      'status',
+    ])
       expect(out).toMatch(new RegExp(`^  ${command}`, 'm'))
   })
 })
@@ -38,6 +49,7 @@ describe('wrong use is exit 2, told on standard error', () => {
     ['audit without an upstream', ['audit'], /which Redis\? give --upstream/],
     ['audit of something else', ['audit', '--upstream', 'localhost:6379'], /write redis:\/\/localhost:6379/],
     ['health of something else', ['health', '--admin', 'nowhere'], /write the port too/],
+    ['pause without a socket', ['pause'], /which Keyward\? give -c FILE/],
     ['serve with two files', ['serve', 'a.yaml', '-c', 'b.yaml'], /two configuration files/],
     ['serve with nothing', ['serve'], /give --upstream redis:\/\/host:port/],
     ['serve with a file and a tenant', ['serve', 'a.yaml', '--tenant', 'x'], /--tenant is for running without/],
@@ -57,10 +69,10 @@ describe('wrong use is exit 2, told on standard error', () => {
 
 describe('check', () => {
   it('says what a good file has', async () => {
-    const env = { REDIS_PASSWORD: 'a', ACME_PASSWORD: 'b', REDIS_URL: 'redis://h' }
+    const env = { REDIS_PASSWORD: 'a', ACME_PASSWORD: 'b', REDIS_URL: 'redis://h', SENTINEL_PASSWORD: 's' }
     expect(await keyward(['check', `${fixtures}/good/full.yaml`], env)).toEqual({
       code: 0,
-      out: 'ok: 4 listeners, 3 upstreams, 4 tenants, 6 users\n',
+      out: 'ok: 4 listeners, 4 upstreams, 4 tenants, 6 users\n',
       err: '',
     })
   })
@@ -72,7 +84,7 @@ describe('check', () => {
     for (const [place, cure] of [
       ['2:9: memory: "64mb" is not a size', 'write 64MiB'],
       [`10:15: upstreams.main.password: \${REDIS_PASSWORD} is not expanded`, 'write password: {env: REDIS_PASSWORD}'],
-      ['11:5: upstreams.main.sentinel: is not enforced by this version yet', 'remove it'],
+      ['11:5: upstreams.main.cluster: is not enforced by this version yet', 'remove it'],
       ['15:13: tenants.acme.prefix: acme: without quotes is a map to YAML', 'quote it: prefix: "acme:"'],
       ['17:27: tenants.acme.users.default.password: is empty', 'give it a value'],
       ['19:1: a tab in the indentation', 'indent with spaces'],

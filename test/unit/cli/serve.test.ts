@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -101,6 +101,37 @@ describe('a life', () => {
     keyward.child.kill('SIGINT')
     expect(await keyward.exit).toEqual({ code: 0, signal: null })
     expect(keyward.output).not.toContain('"pw"')
+  })
+
+  it('takes orders at its admin socket until it ends', async () => {
+    const path = join(dir, 'admin.sock')
+    write({ admin: `{socket: "unix:${path}"}` })
+    const keyward = start([file])
+    await keyward.printed(/"socket":"unix:[^"]*admin\.sock".*keyward is up/)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    const order = async (...args: string[]) => {
+      const cli = spawnKeyward([...args, '-c', file])
+      const { code } = await cli.exit
+      return `${code} ${cli.output}`
+    }
+    expect(await order('status')).toMatch(
+      /^0 keyward \d+\.\d+\.\d+: not ready, upstream main has not been reached yet\n/,
+    )
+    expect(await order('pause', 'acme')).toMatch(/^0 .*acme/)
+    expect(await order('resume', 'acme')).toMatch(/^0 .*acme/)
+    expect(await order('pause', 'nobody')).toBe(
+      '1 keyward: there is no tenant or upstream nobody\n    there are main, acme\n',
+    )
+    expect(await order('failover')).toMatch(/^1 keyward: .+\n {4}.+\n$/)
+    expect(keyward.output).toContain('"request":"PROXY PAUSE acme"')
+
+    write({ admin: `{socket: "unix:${path}", mode: "0660"}` })
+    keyward.child.kill('SIGHUP')
+    await keyward.printed(/configuration reloaded/)
+    expect(statSync(path).mode & 0o777).toBe(0o660)
+    keyward.child.kill('SIGTERM')
+    expect((await keyward.exit).code).toBe(0)
+    expect(await order('status')).toMatch(/^1 keyward: unix:.*: nothing listens there: there is no such socket\n/)
   })
 
   it('a second signal ends it at once, exit 1', async () => {

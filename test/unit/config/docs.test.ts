@@ -48,9 +48,14 @@ describe('documentation', () => {
     expect(markdown).toContain('| `login` | required \\| optional | `required` |')
   })
 
+  it('lists and maps of plain values say of what', () => {
+    expect(markdown).toContain('| `sentinel.nodes` | list of host:port |')
+    expect(markdown).toContain('| `sentinel.natMap` | map to host:port |')
+  })
+
   it('keys that are not enforced are told apart', () => {
     const [, later] = markdown.split('## Not enforced yet')
-    for (const key of ['include', 'admin.socket', 'tenants.<name>.limits', 'upstreams.<name>.sentinel']) {
+    for (const key of ['include', 'tenants.<name>.limits', 'upstreams.<name>.cluster']) {
       expect(later).toContain(`\`${key}\``)
     }
   })

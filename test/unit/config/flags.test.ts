@@ -42,6 +42,20 @@ describe('a sidecar from flags alone', () => {
     expect(configFromFlags({ ...SIDECAR, databases: '16' }, {}).tenants.get('acme')?.databases).toBe(16)
   })
 
+  it('finds its upstream by sentinels', () => {
+    const upstream = 'sentinel://10.0.0.1:26379,[::1]:26380/mymaster'
+    expect(configFromFlags({ ...SIDECAR, upstream }, {}).upstreams.get('main')).toMatchObject({
+      address: undefined,
+      sentinel: {
+        master: 'mymaster',
+        nodes: [
+          { host: '10.0.0.1', port: 26379 },
+          { host: '::1', port: 26380 },
+        ],
+      },
+    })
+  })
+
   it('takes each from the environment, a flag before its variable, an empty variable as none', () => {
     const env = {
       KEYWARD_LISTEN: '127.0.0.1:1',
@@ -103,6 +117,22 @@ describe('what is wrong is told by its flag', () => {
       '--tenant (KEYWARD_TENANT)',
       '--upstream (KEYWARD_UPSTREAM)',
     ])
+  })
+
+  it.each([
+    ['sentinel://10.0.0.1:26379', 'after --upstream, sentinel://host:port,host:port/name'],
+    ['sentinel://10.0.0.1/mymaster', 'write the port too: 10.0.0.1:26379'],
+    ['sentinel://10.0.0.1:26379,/mymaster', 'write host:port, such as 127.0.0.1:26379'],
+  ])('%s', (upstream, cure) => {
+    expect(problems({ ...SIDECAR, upstream })).toEqual([
+      ['--upstream (KEYWARD_UPSTREAM)', expect.stringContaining(cure)],
+    ])
+  })
+
+  it('a password in a sentinel:// is not told', () => {
+    const told = problems({ ...SIDECAR, upstream: 'sentinel://user:hunter2@10.0.0.1:26379/mymaster' })
+    expect(told).toHaveLength(1)
+    expect(JSON.stringify(told)).not.toContain('hunter2')
   })
 
   it('a tenant whose own prefix is reserved', () => {

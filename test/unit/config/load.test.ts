@@ -6,7 +6,7 @@ import { loadConfig, parseConfig } from '../../../src/config/load.ts'
 import { TLS_FILES } from '../../helpers/tls.ts'
 
 const good = fileURLToPath(new URL('../../fixtures/configs/good', import.meta.url))
-const ENV = { REDIS_PASSWORD: 'a', ACME_PASSWORD: 'b', REDIS_URL: 'unix:///run/redis.sock' }
+const ENV = { REDIS_PASSWORD: 'a', ACME_PASSWORD: 'b', REDIS_URL: 'unix:///run/redis.sock', SENTINEL_PASSWORD: 's' }
 
 function parse(text: string) {
   return parseConfig(text, { source: 'k.yaml', env: {}, baseDir: '/nowhere' })
@@ -24,7 +24,10 @@ describe('a whole file', () => {
       log: { level: 'debug' },
       memory: 512 * 2 ** 20,
       shutdown: { deadline: 40_000 },
-      admin: { address: { host: '127.0.0.1', port: 9380 } },
+      admin: {
+        address: { host: '127.0.0.1', port: 9380 },
+        socket: { path: '/run/keyward/admin.sock', mode: 0o660 },
+      },
       metrics: { tenants: 7 },
       source: `${good}/full.yaml`,
     })
@@ -43,6 +46,7 @@ describe('a whole file', () => {
     expect(config.upstreams.get('main')).toEqual({
       name: 'main',
       address: { host: '127.0.0.1', port: 6379 },
+      sentinel: undefined,
       user: 'keyward',
       password: 'a',
       tls: undefined,
@@ -55,6 +59,8 @@ describe('a whole file', () => {
       hold: { time: 3000, memory: 2 * 2 ** 20 },
       scan: { fillTime: 20, share: 0.5, memory: 16 * 2 ** 20 },
       reissueBlocked: true,
+      breaker: { errors: 0.2, window: 30_000, volume: 20, probe: 250 },
+      health: { interval: 5000 },
     })
     expect(config.upstreams.get('secure')).toMatchObject({
       address: { host: 'redis.internal', port: 6380 },
@@ -63,6 +69,27 @@ describe('a whole file', () => {
       tls: { ca: undefined, cert: undefined, key: undefined, serverName: 'redis.internal' },
     })
     expect(config.upstreams.get('socket')).toMatchObject({ address: { path: '/run/redis.sock' }, tls: undefined })
+    expect(config.upstreams.get('watched')).toMatchObject({
+      address: undefined,
+      user: 'keyward',
+      password: 'a',
+      tls: { serverName: undefined },
+      sentinel: {
+        master: 'mymaster',
+        nodes: [
+          { host: '127.0.0.1', port: 26379 },
+          { host: '::1', port: 26380 },
+          { host: 'sentinel-3', port: 26379 },
+        ],
+        user: 'keyward-sentinel',
+        password: 's',
+        tls: { serverName: 'sentinel.internal' },
+        natMap: new Map([
+          ['10.0.0.5:6379', { host: '127.0.0.1', port: 7001 }],
+          ['[fd00::5]:6379', { host: 'gateway', port: 7002 }],
+        ]),
+      },
+    })
   })
 
   it('has its tenants, numbered in their order', () => {
@@ -77,11 +104,13 @@ describe('a whole file', () => {
       databases: 5,
       maxClients: 200,
       buffers: { request: 64 * 2 ** 20, output: 32 * 2 ** 20 },
+      replicas: { read: 'prefer', maxLag: 250 },
     })
     expect(config.tenants.get('beta_2')).toMatchObject({
       databases: undefined,
       maxClients: undefined,
       buffers: { request: 2 ** 30, output: 256 * 2 ** 20 },
+      replicas: { read: 'never', maxLag: 1000 },
     })
   })
 
@@ -116,6 +145,8 @@ describe('a short file', () => {
       timeouts: { connect: 5000, request: 5000 },
       hold: { time: 10_000, memory: 16 * 2 ** 20 },
       reissueBlocked: false,
+      breaker: { errors: 0.5, window: 10_000, volume: 5, probe: 1000 },
+      health: { interval: 1000 },
     })
   })
 
@@ -189,6 +220,56 @@ upstreams: {main: {url: redis://h}}
 tenants: {a: {upstream: main, users: {default: {password: x}}}}
 `)
     expect(config.listeners).toHaveLength(2)
+  })
+
+  describe('admin', () => {
+    const admin = (keys: string) =>
+      parse(`
+listeners: [{address: 127.0.0.1:6380}]
+admin: {${keys}}
+upstreams: {main: {url: redis://h}}
+tenants: {a: {upstream: main, users: {default: {password: x}}}}
+`).admin
+
+    it('may have a socket only, which is its owner’s', () => {
+      expect(admin('socket: unix:/tmp/a.sock')).toEqual({
+        address: undefined,
+        socket: { path: '/tmp/a.sock', mode: 0o600 },
+      })
+    })
+
+    it('may have an address only', () => {
+      expect(admin('address: 127.0.0.1:1')).toEqual({ address: { host: '127.0.0.1', port: 1 }, socket: undefined })
+    })
+
+    it('must have one of them', () => {
+      expect(() => admin('')).toThrow('k.yaml:3:1: admin: has neither address nor socket')
+    })
+
+    it('has no mode without a socket', () => {
+      expect(() => admin('address: 127.0.0.1:1, mode: "0600"')).toThrow(
+        'k.yaml:3:31: admin.mode: only the socket has a mode, and there is none',
+      )
+    })
+
+    it('has no socket that is none', () => {
+      expect(() => admin('socket: /tmp/a.sock')).toThrow(
+        /admin\.socket: .* is not the address of a unix socket\n {4}write unix:\/tmp\/a\.sock/,
+      )
+    })
+  })
+
+  it('sentinels are at most 32', () => {
+    const nodes = (count: number) => {
+      const list = Array.from({ length: count }, (_, i) => `"10.0.0.1:${26_000 + i}"`)
+      return parse(`
+listeners: [{address: 127.0.0.1:6380}]
+upstreams: {main: {sentinel: {master: m, nodes: [${list}]}}}
+tenants: {a: {upstream: main, users: {default: {password: x}}}}
+`)
+    }
+    expect(nodes(32).upstreams.get('main')?.sentinel?.nodes).toHaveLength(32)
+    expect(() => nodes(33)).toThrow(/upstreams\.main\.sentinel\.nodes: 33 sentinels\n {4}name at most 32/)
   })
 
   it('adopts prefixes of any printable character that is safe', () => {

@@ -9,7 +9,7 @@ import { type Outline, outline } from '../../../src/config/outline.ts'
 
 const FOLDER = fileURLToPath(new URL('../../../deploy/config/', import.meta.url))
 const CERTIFICATES = fileURLToPath(new URL('../../fixtures/tls/', import.meta.url))
-const ENV = { ACME_PASSWORD: 'secret', REDIS_PASSWORD: 'secret' }
+const ENV = { ACME_PASSWORD: 'secret', REDIS_PASSWORD: 'secret', SENTINEL_PASSWORD: 'secret' }
 
 test('both configurations that ship are valid', () => {
   const folder = mkdtempSync(join(tmpdir(), 'keyward-config-'))

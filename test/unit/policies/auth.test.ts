@@ -14,6 +14,7 @@ function tenant(name: string, users: Record<string, string | undefined>): Tenant
     buffers: { request: 1, output: 1, pubsub: 1 },
     subscriptions: 1,
     slowlog: { slowerThan: 10, entries: 128 },
+    replicas: { read: 'never', maxLag: 1000 },
     users: new Map(
       Object.entries(users).map(([user, password]) => [
         user,

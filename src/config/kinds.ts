@@ -1,0 +1,85 @@
+import { readHostPort, readListenAddress, readSocketAddress } from './address.ts'
+import { type Kind, text } from './leaf.ts'
+import { NAME } from './names.ts'
+import { readPassword, readSecret, readText, type SecretSource } from './secret.ts'
+import { show } from './units.ts'
+
+// The kinds of values that mean something to Keyward only; numbers, durations and the like are in leaf.ts.
+
+export const listenAddress = {
+  name: 'address',
+  json: { type: 'string', examples: ['127.0.0.1:6380', '[::]:6380', 'unix:/run/keyward/acme.sock'] },
+  read: readListenAddress,
+}
+
+export const socketAddress = {
+  name: 'unix:/path',
+  json: { type: 'string', examples: ['unix:/run/keyward/admin.sock'] },
+  read: readSocketAddress,
+}
+
+export const hostPort = { name: 'host:port', json: { type: 'string' }, read: readHostPort }
+
+/** Where a server is: port 0, which means any when listening, is no place. */
+export function serverAddress(example: number): Kind<{ host: string; port: number }> {
+  return {
+    name: 'host:port',
+    json: { type: 'string', examples: [`127.0.0.1:${example}`] },
+    read(raw) {
+      const reading = readHostPort(raw, example)
+      if (!('value' in reading) || reading.value.port !== 0) return reading
+      return { message: '0 is not the port of a server', cure: 'write a port from 1 to 65535' }
+    },
+  }
+}
+
+const SECRET_JSON = [
+  { type: 'string', minLength: 1 },
+  { type: 'object', properties: { env: { type: 'string' } }, required: ['env'], additionalProperties: false },
+  { type: 'object', properties: { file: { type: 'string' } }, required: ['file'], additionalProperties: false },
+]
+
+export const secret: Kind<SecretSource> = { name: 'secret', json: { anyOf: SECRET_JSON }, read: readSecret }
+
+export const password: Kind<SecretSource> = {
+  name: 'password',
+  json: {
+    anyOf: [
+      ...SECRET_JSON,
+      {
+        type: 'object',
+        properties: { sha256: { type: 'string', pattern: '^[0-9a-fA-F]{64}$' } },
+        required: ['sha256'],
+        additionalProperties: false,
+      },
+    ],
+  },
+  read: readPassword,
+}
+
+export const url: Kind<SecretSource> = { name: 'url', json: { anyOf: SECRET_JSON }, read: readText }
+
+export const path = text('path', /^[^\0]+$/, 'the path of a file')
+export const name = text('name', NAME.pattern, `a name of ${NAME.words}`)
+export const word = text('name', /^[!-~]{1,256}$/, 'a name of printable ASCII without blanks')
+export const hostName = text('host name', /^[A-Za-z0-9_.-]{1,253}$/, 'a host name')
+
+export const fileMode: Kind<number> = {
+  name: 'octal mode',
+  json: { type: 'string', pattern: '^0?[0-7]{3}$' },
+  read(raw) {
+    if (typeof raw === 'string' && /^0?[0-7]{3}$/.test(raw)) return { value: Number.parseInt(raw, 8) }
+    if (typeof raw === 'number')
+      return { message: 'is a decimal number to YAML', cure: `put it in quotes: "${String(raw).padStart(4, '0')}"` }
+    return { message: `${show(raw)} is not a file mode`, cure: 'write three octal digits in quotes, such as "0660"' }
+  },
+}
+
+export const version: Kind<1> = {
+  name: '1',
+  json: { const: 1 },
+  read: (raw) =>
+    raw === 1
+      ? { value: 1 }
+      : { message: `${show(raw)} is not a version that is known here`, cure: 'write version: 1' },
+}

@@ -1,0 +1,66 @@
+import type { ExchangeClient } from '../commands/exchange.ts'
+import { type LaneHost, LaneSet } from './lane-set.ts'
+
+/** The lanes of one node, by what makes them interchangeable. */
+export class LaneSets {
+  private readonly host: LaneHost
+  private readonly sets: LaneSet[] = []
+
+  constructor(host: LaneHost) {
+    this.host = host
+  }
+
+  /** The lanes for requests of this protocol and size class. */
+  of(protocol: 2 | 3, bulk: boolean): LaneSet {
+    const at = (protocol - 2) * 2 + (bulk ? 1 : 0)
+    let set = this.sets[at]
+    if (set === undefined) {
+      set = new LaneSet({ protocol, identity: 'service', size: bulk ? 'bulk' : 'normal' }, this.host)
+      this.sets[at] = set
+    }
+    return set
+  }
+
+  *all(): Iterable<LaneSet> {
+    for (const set of this.sets) if (set !== undefined) yield set
+  }
+
+  /** A lane of each, unless one is there or on its way. */
+  open(): void {
+    for (const set of this.all()) set.open()
+  }
+
+  /** New lanes take over from those that are there, which end what they have. */
+  replace(): void {
+    for (const set of this.all()) {
+      for (const lane of set.connections) if (lane.ready) lane.retired = true
+      set.open()
+    }
+  }
+
+  /** The server is another one, and all lanes to the old one are closed. */
+  renew(): void {
+    for (const set of this.all()) set.renew()
+  }
+
+  release(): void {
+    for (const set of this.all()) set.release()
+  }
+
+  expire(now: number): void {
+    for (const set of this.all()) set.expire(now)
+  }
+
+  overtaken(client: ExchangeClient): void {
+    for (const set of this.all()) set.overtaken(client)
+  }
+
+  passOnRefusals(): void {
+    for (const set of this.all()) set.passOnRefusals()
+  }
+
+  /** What they hold goes to those of another node. */
+  surrender(to: LaneSets): void {
+    for (const set of this.all()) to.of(set.key.protocol, set.key.size === 'bulk').adopt(set.surrender())
+  }
+}

@@ -1,0 +1,117 @@
+import { formatAddress } from './dial.ts'
+import { Node, type NodeEnv, type NodeOwner } from './node.ts'
+import type { Address, UpstreamOptions } from './options.ts'
+import { Replicas } from './replicas.ts'
+import type { FactsLog } from './server-facts.ts'
+import { buildTopology } from './topologies/index.ts'
+import type { Topology, TopologyHost } from './topologies/topology.ts'
+
+/** Milliseconds between two calls of a topology's doubt(). */
+const DOUBT_AGAIN = 100
+
+/** One upstream: its primary of the day, whatever finds that, and its replicas. */
+export class Upstream implements TopologyHost, NodeOwner {
+  readonly options: UpstreamOptions
+  readonly primary: Node
+  readonly topology: Topology
+  readonly replicas: Replicas
+  readonly sendsElsewhere = false
+  private readonly env: NodeEnv
+  private doubtedAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: UpstreamOptions, env: NodeEnv) {
+    this.options = options
+    this.env = env
+    this.primary = new Node(options, options.address, env, this)
+    this.topology = buildTopology(options, this)
+    this.replicas = new Replicas(this.primary, env, () => this.topology.replicas)
+    this.primary.replicas = this.replicas
+  }
+
+  start(): void {
+    this.primary.start()
+    this.topology.start()
+  }
+
+  stop(): void {
+    this.topology.stop()
+    this.replicas.stop()
+    this.primary.stop()
+  }
+
+  /** Its configuration was replaced: see Node.retire. */
+  retire(successor: Upstream | undefined): void {
+    this.topology.stop()
+    this.replicas.stop()
+    this.primary.retire(successor?.primary)
+  }
+
+  // For the topology.
+
+  get log(): FactsLog {
+    return this.env.log
+  }
+
+  moveTo(address: Address, why: string): void {
+    const before = this.primary.whereabouts.address
+    if (before !== undefined && formatAddress(before) === formatAddress(address)) return
+    this.replicas.reset()
+    this.primary.whereabouts.moveTo(address, why)
+  }
+
+  suspend(why: string): void {
+    this.primary.suspension.begin('failover', why)
+  }
+
+  resume(why: string): void {
+    this.primary.suspension.end('failover', why)
+  }
+
+  fault(error: unknown): void {
+    this.env.fault(error)
+  }
+
+  // For the primary.
+
+  get mustBe(): 'master' | undefined {
+    return this.options.sentinel === undefined ? undefined : 'master'
+  }
+
+  doubt(why: string): void {
+    const { now } = this.env.clock
+    if (now - this.doubtedAt < DOUBT_AGAIN) return
+    this.doubtedAt = now
+    this.topology.doubt(why)
+  }
+
+  /** Why it should not get traffic; undefined: it should. `now`: clock time. */
+  unready(now: number): string | undefined {
+    const { availability, downSince, options } = this.primary
+    if (!availability.everUp) return 'has not been reached yet'
+    if (downSince !== undefined && now - downSince > options.hold.time) return 'is unusable'
+    if (availability.failsFast) return 'fails: its breaker is open'
+    return undefined
+  }
+
+  view() {
+    const { primary, replicas, topology } = this
+    const { availability, facts, probes, suspension } = primary
+    const { address, moves } = primary.whereabouts
+    const { now } = this.env.clock
+    return {
+      name: this.options.name,
+      usable: primary.usable,
+      address: address === undefined ? undefined : formatAddress(address),
+      role: facts.role,
+      reconnects: availability.reconnects,
+      node: primary.view(),
+      breaker: availability.breaker.view(),
+      health: probes.health.view(now),
+      waits: suspension.level,
+      why: suspension.why,
+      moves: { count: moves.count, lossy: moves.lossy, unproven: moves.unproven, took: moves.took },
+      topology: topology.view(),
+      replicas: replicas.view(),
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Availability } from './availability.ts'
+import type { Connection } from './connection.ts'
+import { formatAddress } from './dial.ts'
+import { Doubt } from './doubt.ts'
+import type { LaneSets } from './lane-sets.ts'
+import { Moves } from './move.ts'
+import type { Address } from './options.ts'
+import type { Probes } from './probes.ts'
+import type { Retries } from './retries.ts'
+import type { FactsLog, ServerFacts } from './server-facts.ts'
+import type { Subscribers } from './subscribers.ts'
+import type { Suspension } from './suspension.ts'
+
+/** Milliseconds between two looks whether the name of a demoted server leads elsewhere by now. */
+const LOOK_AGAIN = 1000
+
+/** What has to follow when the server is another one. */
+export interface WhereaboutsHost {
+  readonly name: string
+  readonly log: FactsLog
+  readonly clock: Clock
+  readonly facts: ServerFacts
+  readonly availability: Availability
+  readonly probes: Probes
+  readonly suspension: Suspension
+  readonly lanesets: LaneSets
+  readonly subscribers: Subscribers
+  readonly retries: Retries
+  connections(): Iterable<Connection>
+  /** Replaces all connections, one by one. */
+  renew(): void
+}
+
+/**
+ * Where the server of a node is, whether it still is the one that it was, and what follows when it is not: told by the
+ * topology, or seen by a new connection whose name leads elsewhere than before.
+ */
+export class Whereabouts {
+  /** Undefined until somebody knows. */
+  address: Address | undefined
+  /** Rises whenever the server turns out to be another one, which may lack what was written before. */
+  epoch = 0
+  /** All connections are being closed, because the server is another one. */
+  moving = false
+  readonly doubt = new Doubt()
+  readonly moves: Moves
+  private readonly host: WhereaboutsHost
+  /** Clock time of the last look at where the name of a demoted server leads; 0: nobody looks. */
+  private lookedAt = 0
+
+  constructor(address: Address | undefined, host: WhereaboutsHost) {
+    this.address = address
+    this.host = host
+    this.moves = new Moves(host.name, host.log)
+  }
+
+  /** Requests may go there. */
+  get known(): boolean {
+    return !this.moving && this.address !== undefined && !this.doubt.quiet(this.host.clock.now)
+  }
+
+  /** A new connection is at another process than those before. `info`: its INFO. */
+  another(info: ReadonlyMap<string, string>): void {
+    if (!this.moves.proves(info)) this.epoch++
+  }
+
+  /** A new lane is ready, and the facts are of its server. */
+  judgeRole(): void {
+    const { doubt, host } = this
+    if (host.facts.role !== 'slave') {
+      doubt.primary()
+      this.leaveOthers()
+      host.suspension.end('demoted', 'its name leads to a primary')
+    } else if (doubt.wasPrimary) {
+      host.suspension.begin('demoted', 'it was a primary and is a replica now')
+    } else {
+      this.believe()
+    }
+  }
+
+  /** Resolved and connected anew, and still a replica: it is meant to be one. What it refused, it will go on refusing. */
+  private believe(): void {
+    this.doubt.replica(this.host.clock.now)
+    this.host.lanesets.passOnRefusals()
+  }
+
+  /**
+   * The name leads to another process than before: connections to the old one end what they have and are left. A
+   * transaction there would be lost with its server.
+   */
+  private leaveOthers(): void {
+    const { runId } = this.host.facts
+    if (runId === '') return
+    for (const connection of [...this.host.connections()]) {
+      if (!connection.ready || connection.runId === runId || connection.runId === '') continue
+      connection.retired = true
+      if (connection.kind === 'pin' && connection.queue.head?.blocks !== true) connection.close(MOVED)
+    }
+  }
+
+  /** The primary is at `address`: all connections to another one are closed, and what is held goes there. */
+  moveTo(address: Address, why: string): void {
+    const { host, address: before } = this
+    const { suspension } = host
+    this.address = address
+    const fields = { upstream: host.name, address: formatAddress(address), why }
+    if (before === undefined) {
+      host.log.info(fields, 'primary found')
+      host.lanesets.open()
+    } else {
+      host.log.info({ ...fields, before: formatAddress(before) }, 'the primary moved: all connections follow')
+      const { downSince } = host.availability
+      const since = suspension.since('planned') ?? suspension.since('failover') ?? downSince ?? host.clock.now
+      this.moves.begin(suspension.takeOffset(), since)
+      // Where INFO is closed to us nobody will say that it is another process.
+      if (host.facts.runId === '') this.epoch++
+      this.leave(MOVED)
+    }
+    suspension.end('failover', why)
+    host.retries.hurry()
+  }
+
+  /** Closes everything and connects anew. */
+  leave(why: string): void {
+    const { host } = this
+    this.moving = true
+    for (const connection of [...host.connections()]) connection.close(why)
+    host.subscribers.move()
+    this.moving = false
+    host.availability.breaker.reset()
+    host.probes.reset()
+    host.lanesets.renew()
+  }
+
+  /**
+   * Called ten times a second. The name of a demoted server may lead to the new primary by now; after hold.time it is meant to
+   * be a replica. `now`: clock time.
+   */
+  tick(now: number): void {
+    const { host } = this
+    if (host.suspension.since('demoted') !== undefined) {
+      if (now - this.lookedAt < LOOK_AGAIN) return
+      this.lookedAt = now
+      host.renew()
+    } else if (this.lookedAt > 0) {
+      this.lookedAt = 0
+      if (host.facts.role === 'slave' && host.availability.downSince === undefined) this.believe()
+    }
+  }
+}
+
+const MOVED = 'the primary moved'

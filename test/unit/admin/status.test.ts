@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest'
+import { statusText, type UpstreamStatus } from '../../../src/admin/status.ts'
+import { FakeSource } from './source.ts'
+
+const node = {
+  connections: { lane: 3, bulk: 1, pin: 5, connecting: 0 },
+  pins: { idle: 1, blocked: 2, transaction: 2, waiting: 7, oldest: 0 },
+  places: { sent: 11, scheduled: 2, abandoned: 0, held: 4 },
+} as UpstreamStatus['node']
+
+const WELL = {
+  name: 'main',
+  usable: true,
+  address: '127.0.0.1:6379',
+  waits: 'nothing',
+  why: undefined,
+  reconnects: 9,
+  node,
+  breaker: { state: 'closed' },
+  health: { reason: '', concerns: [] as string[] },
+  moves: { count: 0, lossy: 0, unproven: 0 },
+  topology: { kind: 'standalone', sentinels: [] },
+  replicas: [],
+} as unknown as UpstreamStatus
+
+function status(readiness: { ready: boolean; reason: string }, ...upstreams: UpstreamStatus[]): string[] {
+  const { process } = new FakeSource()
+  const view = { ...process, generation: 3, connections: 42, running: 1, barrier: 5, upstreams }
+  return statusText({ ready: () => readiness, view: () => view }, '1.2.3').split('\n')
+}
+
+describe('status', () => {
+  it('of a process that is well', () => {
+    expect(status({ ready: true, reason: 'ready' }, WELL)).toEqual([
+      'keyward 1.2.3: ready',
+      'configuration 3, 42 client connections',
+      'jobs and subscriptions: 1 under way, 5 requests behind them, 0 gates closed',
+      'upstream main: usable, primary 127.0.0.1:6379',
+      '  requests: 11 under way, 2 not sent, 4 held',
+      '  connections: 4 shared, 5 dedicated (7 clients wait for one), 9 lost so far',
+      '',
+    ])
+  })
+
+  it('tells whatever is not as it should be', () => {
+    const lines = status(
+      { ready: false, reason: 'upstream main is unusable' },
+      {
+        ...WELL,
+        usable: false,
+        address: undefined,
+        waits: 'everything',
+        why: 'PROXY PAUSE',
+        breaker: { state: 'open' },
+        health: { reason: 'it is loading its data', concerns: ['memory is nearly full'] },
+        moves: { count: 3, lossy: 1, unproven: 2 },
+        topology: {
+          kind: 'sentinel',
+          sentinels: [
+            { address: '127.0.0.1:26379', connected: true, names: '127.0.0.1:6380' },
+            { address: '127.0.0.1:26380', connected: true, names: undefined },
+            { address: '127.0.0.1:26381', connected: false, names: '127.0.0.1:6379' },
+          ],
+        },
+        replicas: [
+          { address: '127.0.0.1:6381', usable: true, lag: 12.4 },
+          { address: '127.0.0.1:6382', usable: true, lag: Number.POSITIVE_INFINITY },
+          { address: '127.0.0.1:6383', usable: false, lag: 0 },
+        ],
+      },
+      { ...WELL, name: 'other', waits: 'writes', why: '+selected-slave' },
+    )
+    expect(lines[0]).toBe('keyward 1.2.3: not ready, upstream main is unusable')
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'upstream main: away, primary not found yet, found by sentinel',
+        '  on purpose everything waits: PROXY PAUSE',
+        '  breaker: open',
+        '  server: it is loading its data; memory is nearly full',
+        '  failovers followed: 3, 1 lost writes, of 2 it is not known',
+        '  sentinel 127.0.0.1:26379: names 127.0.0.1:6380',
+        '  sentinel 127.0.0.1:26380: names nobody yet',
+        '  sentinel 127.0.0.1:26381: away',
+        '  replica 127.0.0.1:6381: at most 12 ms behind',
+        '  replica 127.0.0.1:6382: not known how far behind',
+        '  replica 127.0.0.1:6383: away',
+        'upstream other: usable, primary 127.0.0.1:6379',
+        '  on purpose writes wait: +selected-slave',
+      ]),
+    )
+  })
+})
