@@ -33,8 +33,8 @@ export const ERRORS = {
   },
   UPSTREAMDOWN: {
     reply: 'UPSTREAMDOWN not sent: the upstream Redis is away',
-    when: 'the upstream stayed away longer than hold.time, or more than hold.memory waits for it',
-    cure: 'see upstreams.<name>.url and the log; the request was not executed and may be sent again',
+    when: 'the upstream stayed away longer than hold.time, more than hold.memory waits for it, or its breaker is open; also a write that waited longer than hold.time for the end of a failover',
+    cure: 'see `keyward status` and the log for where the upstream is looked for (url, sentinel) and what is wrong there; the request was not executed and may be sent again',
   },
   UPSTREAMTIMEOUT: {
     reply: 'UPSTREAMTIMEOUT no reply from the upstream Redis in time',

@@ -10,7 +10,7 @@ import type { ClientEnv } from './env.ts'
 import { logIfSlow } from './log-slow.ts'
 import type { Asked } from './pubsub/asked.ts'
 import type { Subscriptions } from './pubsub/subscriptions.ts'
-import { overhear, sendAgain } from './reissue.ts'
+import { overhear, sendAgain, sendAgainLate } from './reissue.ts'
 import { ReplyQueue } from './reply-queue.ts'
 import { reviseReply } from './revise-reply.ts'
 import { Router } from './router.ts'
@@ -236,6 +236,10 @@ export abstract class ClientExchanges implements DispatchClient {
   requeue(again: readonly Exchange[]): void {
     for (const x of again) if (x.blocks) sendAgain(x, this.env.clock.now)
     this.router.requeue(again)
+  }
+
+  blocking(x: Exchange): void {
+    sendAgainLate(x, this.env.clock.now)
   }
 
   overheard(x: Exchange, frame: Buffer): void {

@@ -10,6 +10,8 @@ interface Blocked {
   readonly args: Buffer[]
   /** Milliseconds for which it may still block when it is sent; 0 = for ever. */
   time: number
+  /** It was sent before, and its time runs on while it waits to be sent again. */
+  again: boolean
   /** Arguments that say `$`, and what that meant when it was sent. */
   readonly newest: { readonly argument: number; id: string | undefined }[]
 }
@@ -22,7 +24,7 @@ interface Blocked {
 export function prepareReissue(x: Exchange, time: number, keys: KeyList): void {
   // A request is an array of bulk strings, so the reply decoder reads it.
   const args = (decodeReply(x.bytes, x.start, x.end).items ?? []).map((item) => item.text as Buffer)
-  const blocked: Blocked = { args, time, newest: [] }
+  const blocked: Blocked = { args, time, again: false, newest: [] }
   x.note = blocked
   if (x.spec.quirk.fromNewest !== true) return
   const preface: Buffer[] = []
@@ -44,11 +46,17 @@ export function overhear(x: Exchange, frame: Buffer): void {
   waiting.id = entry?.items?.[0]?.text?.toString('latin1') ?? '0-0'
 }
 
+/** x goes out now, after it has waited for a connection. `now`: clock milliseconds. */
+export function sendAgainLate(x: Exchange, now: number): void {
+  if ((x.note as Blocked | undefined)?.again === true) sendAgain(x, now)
+}
+
 /** Makes x what it has to say now: the ids that `$` meant then, and the time that is left. `now`: clock milliseconds. */
 export function sendAgain(x: Exchange, now: number): void {
   const blocked = x.note as Blocked | undefined
   if (blocked === undefined || x.place === 'scheduled') return
   const { args } = blocked
+  blocked.again = true
   for (const { argument, id } of blocked.newest) if (id !== undefined) args[argument] = Buffer.from(id)
   blocked.newest.length = 0
   if (blocked.time > 0) {
@@ -57,6 +65,7 @@ export function sendAgain(x: Exchange, now: number): void {
     if (where !== undefined) args[where.at] = Buffer.from(String((left * where.perSecond) / 1000))
     x.patience -= blocked.time - left
     blocked.time = left
+    x.since = now
   }
   x.swallow = 0
   x.setBytes(encodeRequest(args))

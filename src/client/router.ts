@@ -15,6 +15,8 @@ export interface RouterClient extends ExchangeClient {
   readonly maxLag: number
   /** A gate is closed to x: it has to wait, and reopened() is called later. */
   heldBack(x: Exchange): boolean
+  /** x, which blocks, is about to go to its pin. */
+  blocking(x: Exchange): void
   /** Answers x, which was not sent. */
   finish(x: Exchange, bytes: Buffer): void
 }
@@ -146,6 +148,7 @@ export class Router {
     if (pin !== undefined && this.pinUse === way && (way === 'transaction' || (client.pending === 0 && !pin.retired))) {
       client.pending++
       client.via = pin
+      if (x.blocks) client.blocking(x)
       pin.schedule(x)
       return true
     }

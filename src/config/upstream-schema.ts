@@ -121,7 +121,11 @@ export const upstream = z
           'It opens at this share of failed connects, time-outs and probes: then, once the trouble has lasted for `hold.time`, requests get `-UPSTREAMDOWN` at once.',
         ),
         window: defaulted(duration, '10s', 'Over which time the share is taken.'),
-        volume: defaulted(count(1, 1_000_000), 5, 'Outcomes in that time below which nothing is concluded.'),
+        volume: defaulted(
+          count(1, 1000),
+          5,
+          'Outcomes in that time below which nothing is concluded. At most ten for each second of `window`: more of a kind are not counted.',
+        ),
         probe: defaulted(duration, '1s', 'How long it stays open until the next try.'),
       })
       .prefault({})

@@ -28,6 +28,7 @@ export function resolveUpstream(
     report.add([...path, 'password'], 'is missing: the upstream has a user', 'add `password`, or remove `user`')
   }
   const tls = resolveTls(shape, url, path, context)
+  checkBreaker(shape.breaker, [...path, 'breaker'], context)
   if (url === undefined && sentinel === undefined) return undefined
   const { lanes, pins, subscribers, bulk, keepAlive, timeouts, hold, scan, reissueBlocked, breaker, health } = shape
   return {
@@ -85,4 +86,20 @@ function resolveTls(
     return undefined
   }
   return resolveClientTls(shape.tls ?? {}, at, context)
+}
+
+/** Milliseconds in which the breaker counts one outcome of each kind, whatever happens to a hundred connections at once. */
+const ONE_OUTCOME = 100
+
+/** With a volume that bad outcomes alone cannot reach, it would never open, and nobody would know. */
+function checkBreaker({ volume, window }: UpstreamShape['breaker'], path: Path, { report }: ResolveContext): void {
+  if (report.has([...path, 'volume']) || report.has([...path, 'window'])) return
+  const most = Math.max(1, Math.floor(window / ONE_OUTCOME))
+  if (volume <= most) return
+  const least = volume * ONE_OUTCOME
+  report.add(
+    [...path, 'volume'],
+    `a server that only fails is told of at most ${most} times within window, so the breaker would never open at ${volume}`,
+    `write at most ${most}, or a window of at least ${least % 1000 === 0 ? `${least / 1000}s` : `${least}ms`}`,
+  )
 }

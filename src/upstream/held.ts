@@ -1,4 +1,4 @@
-import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
+import type { Exchange } from '../commands/exchange.ts'
 
 /**
  * The place `held`: requests for an upstream that is away, in the order in which they will be sent.
@@ -61,7 +61,8 @@ export class Held {
     return taken
   }
 
-  takeOf(client: ExchangeClient): Exchange[] {
-    return this.take((x) => x.client === client)
+  /** All count as held since `now`. */
+  restart(now: number): void {
+    for (let x = this.head; x !== undefined; x = x.next) x.heldAt = now
   }
 }

@@ -5,6 +5,7 @@ import type { Connection } from './connection.ts'
 import { WINDOW } from './exchange-queue.ts'
 import { close, fail, type Lost, sortLost } from './failure.ts'
 import { Held } from './held.ts'
+import type { Refusals } from './refusals.ts'
 import { isWrite } from './suspension.ts'
 
 /** What makes lanes interchangeable. Identity: which user of the upstream they are logged in as. */
@@ -28,6 +29,7 @@ export interface LaneHost {
   readonly writesWait: boolean
   /** Nothing is worth waiting for: the breaker is open, and has been for longer than a request may be held. */
   readonly failsFast: boolean
+  readonly refusals: Refusals
   /** Some lane is ready. */
   readonly usable: boolean
   readonly resp3: boolean
@@ -82,6 +84,7 @@ export class LaneSet implements Via {
   /** x is counted in its client's `pending` already. */
   schedule(x: Exchange): void {
     if (this.host.failsFast) {
+      this.host.refusals.breaker++
       fail(x, 'UPSTREAMDOWN')
       return
     }
@@ -114,8 +117,12 @@ export class LaneSet implements Via {
     // Behind the barrier it may have waited for others that were held: that time counts.
     if (x.heldAt === 0) x.heldAt = this.host.heldSince(x.receivedAt)
     // Of an upstream that is there, only this set's first lane is being opened: `buffers.request` is limit enough.
-    if (!this.host.usable && this.held.bytes + x.size > this.host.holdMemory) fail(x, 'UPSTREAMDOWN')
-    else this.held.add(x, this.host.now())
+    if ((!this.host.usable || this.host.writesWait) && this.held.bytes + x.size > this.host.holdMemory) {
+      this.host.refusals.memory++
+      fail(x, 'UPSTREAMDOWN')
+    } else {
+      this.held.add(x, this.host.now())
+    }
   }
 
   /** The first lane that is not busy, else the least busy one; opens another when all are. */
@@ -160,9 +167,14 @@ export class LaneSet implements Via {
       x.client.via = this
       // A reply that breaks its connection every time would otherwise break one after the other.
       const late = x.heldAt !== 0 && now - x.heldAt >= this.host.holdTime
-      // Nobody waits for it any more: dropped.
-      if (x.client.gone || late || this.held.bytes + x.size > this.host.holdMemory) lost.unknown.push(x)
-      else this.held.add(x, now)
+      const full = this.held.bytes + x.size > this.host.holdMemory
+      if (!x.client.gone && !late && !full) {
+        this.held.add(x, now)
+        continue
+      }
+      // Of a client that has left, it is dropped: nobody is refused anything.
+      if (!x.client.gone && x.place !== 'sent') this.host.refusals[late ? 'time' : 'memory']++
+      lost.unknown.push(x)
     }
     for (const x of lost.unknown) fail(x, x.place === 'sent' ? 'OUTCOMEUNKNOWN' : 'UPSTREAMDOWN')
     for (const x of lost.abandoned) close(x)
@@ -258,8 +270,12 @@ export class LaneSet implements Via {
   expire(now: number): void {
     if (this.held.count === 0) return
     for (const x of this.held.take((one) => now - one.heldAt >= this.host.holdTime)) {
-      if (this.refusals.has(x)) this.refuse(x)
-      else fail(x, 'UPSTREAMDOWN')
+      if (this.refusals.has(x)) {
+        this.refuse(x)
+        continue
+      }
+      if (!x.client.gone) this.host.refusals.time++
+      fail(x, 'UPSTREAMDOWN')
     }
   }
 }

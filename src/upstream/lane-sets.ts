@@ -30,14 +30,6 @@ export class LaneSets {
     for (const set of this.all()) set.open()
   }
 
-  /** New lanes take over from those that are there, which end what they have. */
-  replace(): void {
-    for (const set of this.all()) {
-      for (const lane of set.connections) if (lane.ready) lane.retired = true
-      set.open()
-    }
-  }
-
   /** The server is another one, and all lanes to the old one are closed. */
   renew(): void {
     for (const set of this.all()) set.renew()
@@ -49,6 +41,11 @@ export class LaneSets {
 
   expire(now: number): void {
     for (const set of this.all()) set.expire(now)
+  }
+
+  /** What is held counts as held since `now`. */
+  heldFrom(now: number): void {
+    for (const set of this.all()) set.held.restart(now)
   }
 
   overtaken(client: ExchangeClient): void {

@@ -8,6 +8,7 @@ import { Control } from './control.ts'
 import { type Dialled, dial } from './dial.ts'
 import { Fence, type FenceHost } from './fence.ts'
 import { type HandshakeNode, LoginHandshake } from './handshake.ts'
+import { interrupt } from './interrupt.ts'
 import type { LaneHost, LaneKey, LaneSet } from './lane-set.ts'
 import { LaneSets } from './lane-sets.ts'
 import { type NodeView, viewNode } from './node-view.ts'
@@ -16,11 +17,12 @@ import { Pace } from './pace.ts'
 import { losePin } from './pin-loss.ts'
 import { type PinHost, Pins } from './pins.ts'
 import { Probes, type ProbesHost } from './probes.ts'
+import { Refusals } from './refusals.ts'
 import { Retries } from './retries.ts'
 import { type FactsLog, type Power, ServerFacts } from './server-facts.ts'
 import type { SubscriberHost } from './subscriber.ts'
 import { Subscribers } from './subscribers.ts'
-import { Suspension, type SuspensionHost } from './suspension.ts'
+import { type Reason, Suspension, type SuspensionHost } from './suspension.ts'
 import { askSynced, type Synced } from './synced.ts'
 import { checkTimeOuts } from './time-outs.ts'
 import { Whereabouts, type WhereaboutsHost } from './whereabouts.ts'
@@ -73,6 +75,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   readonly whereabouts: Whereabouts
   readonly suspension: Suspension
   readonly probes: Probes
+  readonly refusals = new Refusals()
   /** Where reads may go in its place; of a primary. */
   replicas: ReplicaSource | undefined = undefined
   private readonly env: NodeEnv
@@ -261,13 +264,18 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
 
   /** Replaces all connections, one by one: new ones resolve the name anew, old ones end what they have. */
   renew(): void {
-    this.lanesets.replace()
+    for (const connection of this.opened.keys()) if (connection.ready) connection.retired = true
+    this.lanesets.open()
     this.pinPool.closeIdle()
   }
 
   private release(): void {
     this.lanesets.release()
     this.pinPool.serve()
+  }
+
+  interrupt(pin: Connection): void {
+    interrupt(pin, this, this.control)
   }
 
   later(delay: number, fn: () => void): void {
@@ -328,7 +336,12 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     setImmediate(() => this.stopped || this.release())
   }
 
-  resumed(): void {
+  resumed(reason: Reason): void {
+    if (reason === 'paused') {
+      // What waited because of the pause has not waited for the server.
+      this.lanesets.heldFrom(this.clock.now)
+      this.pinPool.waitFrom(this.clock.now)
+    }
     this.lifted()
   }
 
@@ -419,8 +432,8 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     this.fence.kill()
     // A pause is as long as its operator wants it.
     if (this.suspension.level !== 'everything') {
-      this.lanesets.expire(now)
       this.release()
+      this.lanesets.expire(now)
       this.pinPool.expire(now)
     }
     this.subscribers.tick(now)

@@ -2,6 +2,7 @@ import type { ExchangeClient } from '../commands/exchange.ts'
 import { Backoff } from '../lib/backoff.ts'
 import type { Connection } from './connection.ts'
 import type { PinOptions } from './options.ts'
+import type { Refusals } from './refusals.ts'
 
 /** Blocked and transactional clients have separate caps, so that a producer never waits behind consumers (s29). */
 export type PinUse = 'blocked' | 'transaction'
@@ -14,6 +15,7 @@ export interface PinHost {
   readonly writesWait: boolean
   /** Nothing is worth waiting for. */
   readonly failsFast: boolean
+  readonly refusals: Refusals
   now(): number
   dialPin(protocol: 2 | 3): Connection
   heldSince(receivedAt: number): number
@@ -24,7 +26,7 @@ interface Waiter {
   readonly client: ExchangeClient
   readonly use: PinUse
   readonly protocol: 2 | 3
-  readonly since: number
+  since: number
 }
 
 /**
@@ -74,6 +76,7 @@ export class Pins {
       return
     }
     if (this.host.failsFast) {
+      this.host.refusals.breaker++
       client.pinRefused('UPSTREAMDOWN')
       return
     }
@@ -173,11 +176,20 @@ export class Pins {
     for (const pin of this.idle.splice(0)) pin.close('the server is in doubt')
   }
 
+  /** All who wait count as waiting since `now`. */
+  waitFrom(now: number): void {
+    for (const waiter of this.waiters) waiter.since = now
+  }
+
   expire(now: number): void {
     const late = this.waiters.filter((waiter) => now - waiter.since >= this.host.holdTime || waiter.client.gone)
     if (late.length === 0) return
     this.waiters = this.waiters.filter((waiter) => !late.includes(waiter))
-    for (const waiter of late) if (!waiter.client.gone) waiter.client.pinRefused('UPSTREAMDOWN')
+    for (const { client } of late) {
+      if (client.gone) continue
+      this.host.refusals.time++
+      client.pinRefused('UPSTREAMDOWN')
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import { FLAG } from '../commands/spec.ts'
 import { Lifecycle } from '../lib/lifecycle.ts'
 import type { Connection } from './connection.ts'
 import { Control } from './control.ts'
+import { type InterruptHost, interrupt } from './interrupt.ts'
 import type { FactsLog } from './server-facts.ts'
 
 /**
@@ -38,16 +39,14 @@ const LEVELS: Readonly<Record<Reason, Level>> = {
 /** Milliseconds between two looks at whether all is answered. */
 const LOOK = 2
 
-export interface SuspensionHost {
+export interface SuspensionHost extends InterruptHost {
   readonly name: string
   readonly holdTime: number
-  readonly requestTime: number
   readonly log: FactsLog
-  now(): number
-  connections(): Iterable<Connection>
-  missing(power: 'client unblock', error: string): void
-  /** Nothing waits any more, or less than before: what was held may go. */
-  resumed(): void
+  /** A ready lane that can be asked something. */
+  witness(): Connection | undefined
+  /** Nothing waits any more, or less than before: what was held may go. `reason`: what is over. */
+  resumed(reason: Reason): void
 }
 
 /**
@@ -105,7 +104,7 @@ export class Suspension {
     this.settle()
     const { host } = this
     host.log.info({ upstream: host.name, reason, why, waits: this.level }, 'requests go on')
-    host.resumed()
+    host.resumed(reason)
   }
 
   /** The level that all reasons together ask for. */
@@ -137,25 +136,11 @@ export class Suspension {
 
   /** A command that takes an element must not do so at a server whose writes are thrown away. */
   private interrupt(): void {
-    const { host } = this
+    const { control, host } = this
     for (const pin of host.connections()) {
       const x = pin.queue.head
-      if (pin.kind !== 'pin' || x?.blocks !== true || x.place !== 'sent' || !this.waits(x) || !takes(x)) continue
-      const lane = this.witness(pin.runId)
-      if (lane === undefined || pin.id === 0 || pin.runId === '') continue
-      pin.interrupted = true
-      this.control.ask(lane, ['CLIENT', 'UNBLOCK', String(pin.id), 'ERROR'], host.now(), host.requestTime, (reply) => {
-        if (reply?.startsWith('-') === true) host.missing('client unblock', reply.slice(1).trimEnd())
-      })
+      if (x !== undefined && this.waits(x)) interrupt(pin, host, control)
     }
-  }
-
-  /** A lane of this process (of any, if '') that can be asked something. */
-  private witness(runId: string): Connection | undefined {
-    for (const one of this.host.connections()) {
-      if (one.kind === 'lane' && one.ready && !one.frozen && (runId === '' || one.runId === runId)) return one
-    }
-    return undefined
   }
 
   private readonly look = (): void => {
@@ -185,7 +170,7 @@ export class Suspension {
   /** Asks the server for its replication offset; what it has executed is all before that. */
   measure(done: (offset: number | undefined) => void): void {
     const { host } = this
-    const lane = this.witness('')
+    const lane = host.witness()
     if (lane === undefined) {
       done(undefined)
       return
@@ -216,9 +201,4 @@ export class Suspension {
 /** What is not flagged readonly: it may write, or tell others that it did. */
 export function isWrite(x: Exchange): boolean {
   return (x.spec.flags & FLAG.READONLY) === 0
-}
-
-/** WAIT only looks: it ends by itself, or with its connection. */
-function takes(x: Exchange): boolean {
-  return isWrite(x) && x.spec.route === 'blocking'
 }

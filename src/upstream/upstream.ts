@@ -95,7 +95,7 @@ export class Upstream implements TopologyHost, NodeOwner {
 
   view() {
     const { primary, replicas, topology } = this
-    const { availability, facts, probes, suspension } = primary
+    const { availability, facts, probes, refusals, suspension } = primary
     const { address, moves } = primary.whereabouts
     const { now } = this.env.clock
     return {
@@ -107,6 +107,7 @@ export class Upstream implements TopologyHost, NodeOwner {
       node: primary.view(),
       breaker: availability.breaker.view(),
       health: probes.health.view(now),
+      refused: { time: refusals.time, memory: refusals.memory, breaker: refusals.breaker },
       waits: suspension.level,
       why: suspension.why,
       moves: { count: moves.count, lossy: moves.lossy, unproven: moves.unproven, took: moves.took },

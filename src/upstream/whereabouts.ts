@@ -28,6 +28,8 @@ export interface WhereaboutsHost {
   readonly subscribers: Subscribers
   readonly retries: Retries
   connections(): Iterable<Connection>
+  /** Has what blocks on `pin` issued again elsewhere. */
+  interrupt(pin: Connection): void
   /** Replaces all connections, one by one. */
   renew(): void
 }
@@ -90,12 +92,15 @@ export class Whereabouts {
    * transaction there would be lost with its server.
    */
   private leaveOthers(): void {
-    const { runId } = this.host.facts
+    const { host } = this
+    const { runId } = host.facts
     if (runId === '') return
-    for (const connection of [...this.host.connections()]) {
+    for (const connection of [...host.connections()]) {
       if (!connection.ready || connection.runId === runId || connection.runId === '') continue
       connection.retired = true
-      if (connection.kind === 'pin' && connection.queue.head?.blocks !== true) connection.close(MOVED)
+      if (connection.kind !== 'pin') continue
+      if (connection.queue.head?.blocks === true) host.interrupt(connection)
+      else connection.close(MOVED)
     }
   }
 

@@ -87,7 +87,8 @@ export function newcomers(seats: readonly Seat[], addressOf: AddressOf): readonl
 
 /**
  * Judges those that have been unknown for a while; only while more than half of all answer, since whoever is cut off knows
- * nobody. Of those that are configured it is noted, the others are handed back: they can be given up.
+ * nobody. Half is enough when they do not know the other half even as being down: all were replaced, quickly. Of those that are
+ * configured it is noted, the others are handed back: they can be given up.
  */
 export function leavers<S extends Seat>(seats: readonly S[], addressOf: AddressOf, now: number): readonly S[] {
   for (const seat of seats) {
@@ -99,7 +100,14 @@ export function leavers<S extends Seat>(seats: readonly S[], addressOf: AddressO
   const leave = seats.filter((seat) => !seat.configured && seats.some((other) => covered(seat.id, other)))
   const present = seats.filter((seat) => !seat.gone && !leave.includes(seat))
   const all = new Set(present.map(nameOf)).size
-  if (answersOf(present).size * 2 <= all) return leave
+  const answering = answersOf(present)
+  if (answering.size * 2 < all) return leave
+  if (
+    answering.size * 2 === all &&
+    present.some((seat) => seat.answer === undefined && isListed(seat, seats, addressOf))
+  ) {
+    return leave
+  }
   for (const seat of present) {
     if (seat.unknownSince === undefined || now - seat.unknownSince <= UNKNOWN) continue
     if (seat.configured) seat.gone = true
@@ -109,14 +117,19 @@ export function leavers<S extends Seat>(seats: readonly S[], addressOf: AddressO
 }
 
 function isKnown(seat: Seat, seats: readonly Seat[], addressOf: AddressOf): boolean {
-  if (seat.configured && seat.answer !== undefined) return true
-  return seats.some(
-    ({ lists }) =>
-      lists?.peers.some(
-        // One that was found is where it was found; if it has moved, it is found again there.
-        (peer) => peer.up && (addressOf(peer) === seat.address || (seat.configured && peer.id === seat.id)),
-      ) ?? false,
-  )
+  return (seat.configured && seat.answer !== undefined) || isListed(seat, seats, addressOf, (peer) => peer.up)
+}
+
+/** Whether any sentinel lists this one, and as one that `suits`. */
+function isListed(
+  seat: Seat,
+  seats: readonly Seat[],
+  addressOf: AddressOf,
+  suits: (peer: Peer) => boolean = () => true,
+): boolean {
+  // One that was found is where it was found; if it has moved, it is found again there.
+  const isIt = (peer: Peer) => addressOf(peer) === seat.address || (seat.configured && peer.id === seat.id)
+  return seats.some(({ lists }) => lists?.peers.some((peer) => isIt(peer) && suits(peer)) ?? false)
 }
 
 /** Whether the seat's two connections, both of them, lead to the sentinel `id`. */
