@@ -1,3 +1,4 @@
+import { mayWrite } from './may-write.ts'
 import { type CommandSpec, FLAG } from './spec.ts'
 
 /**
@@ -8,6 +9,7 @@ const PRIMARY_ONLY: ReadonlySet<string> = new Set(['hscan', 'sscan', 'zscan', 's
 
 /** May a replica answer it in the place of the primary? Only what reads the keys that it names. */
 export function mayReadReplica(spec: CommandSpec): boolean {
-  if ((spec.flags & FLAG.READONLY) === 0 || spec.route !== 'shared' || spec.keySpecs.length === 0) return false
+  if ((spec.flags & FLAG.READONLY) === 0 || mayWrite(spec) || spec.route !== 'shared' || spec.keySpecs.length === 0)
+    return false
   return !PRIMARY_ONLY.has(spec.name.split('|', 1)[0])
 }
