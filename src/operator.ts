@@ -152,7 +152,7 @@ export class Operator {
   /** Waits until every replica that is online has all that the primary has. */
   private async synced({ primary }: Upstream, left: () => number): Promise<void> {
     do {
-      const state = await primary.synced(Math.min(left(), 1000))
+      const state = await primary.probes.synced(Math.min(left(), 1000))
       if (state === 'all') return
       if (state === 'none') {
         throw new OperationFailed('the primary has no replica that is online', 'add one: REPLICAOF on another server')

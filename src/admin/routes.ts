@@ -1,3 +1,4 @@
+import type { UpstreamView } from './upstream-view.ts'
 import type { AdminSource } from './view.ts'
 
 export interface Answer {
@@ -15,6 +16,15 @@ export const ROUTES: Readonly<Record<string, 'metrics' | ((source: AdminSource) 
     return ready ? plain(200, 'ready\n') : refusal(503, `not ready: ${reason}`, 'wait, or see the log')
   },
   '/metrics': 'metrics',
+  '/upstreams': (source) => json(200, { ...source.ready(), upstreams: source.view().upstreams.map(shown) }),
+}
+
+/** In the names and units of upstream-view.ts. What is not known is left out, or null. */
+function shown(upstream: UpstreamView): object {
+  const { health } = upstream
+  // It is of a clock that nobody outside has; `age` is for others.
+  const report = health.report && { ...health.report, at: undefined }
+  return { ...upstream, health: { ...health, report } }
 }
 
 export function plain(status: number, body: string): Answer {
@@ -23,5 +33,9 @@ export function plain(status: number, body: string): Answer {
 
 /** The one shape of every error. */
 export function refusal(status: number, error: string, cure: string): Answer {
-  return { status, type: 'application/json', body: `${JSON.stringify({ error, cure })}\n` }
+  return json(status, { error, cure })
+}
+
+function json(status: number, value: object): Answer {
+  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` }
 }

@@ -1,32 +1,13 @@
-import type { ProcessView, UpstreamView } from './view.ts'
+import type { Operations } from './operations.ts'
+import type { UpstreamView } from './upstream-view.ts'
+import type { AdminSource } from './view.ts'
 
-/** An upstream, as `PROXY STATUS` tells it. Times in milliseconds. */
-export interface UpstreamStatus extends UpstreamView {
-  /** Of the primary; undefined: not found yet. */
-  readonly address: string | undefined
-  /** What waits on purpose, and why. */
-  readonly waits: 'nothing' | 'writes' | 'everything'
-  readonly why: string | undefined
-  readonly breaker: { readonly state: string }
-  readonly health: { readonly reason: string; readonly concerns: readonly string[] }
-  /** Failovers that were followed since the start. */
-  readonly moves: { readonly count: number; readonly lossy: number; readonly unproven: number }
-  readonly topology: {
-    readonly kind: string
-    readonly sentinels: readonly {
-      readonly address: string
-      readonly connected: boolean
-      readonly names: string | undefined
-    }[]
-  }
-  /** Those that are read. */
-  readonly replicas: readonly { readonly address: string; readonly usable: boolean; readonly lag: number }[]
+export interface StatusSource extends Pick<AdminSource, 'ready' | 'view'> {
+  readonly operations: Pick<Operations, 'pausedTenants'>
 }
 
-export interface StatusSource {
-  ready(): { readonly ready: boolean; readonly reason: string }
-  view(): Omit<ProcessView, 'upstreams'> & { readonly upstreams: readonly UpstreamStatus[] }
-}
+/** Of thousands of tenants nobody reads the list. */
+const MOST_NAMES = 100
 
 /** How the process is, in lines for people. */
 export function statusText(source: StatusSource, version: string): string {
@@ -36,22 +17,30 @@ export function statusText(source: StatusSource, version: string): string {
     `keyward ${version}: ${ready ? reason : `not ready, ${reason}`}`,
     `configuration ${generation}, ${connections} client connections`,
     `jobs and subscriptions: ${running} under way, ${barrier} requests behind them, ${gates.closed} gates closed`,
+    ...pausedLines(source.operations.pausedTenants),
     ...upstreams.flatMap(upstreamLines),
   ]
   return `${lines.join('\n')}\n`
 }
 
-function upstreamLines(upstream: UpstreamStatus): readonly string[] {
-  const { name, usable, address = 'not found yet', topology, waits, why, breaker, health, moves, node } = upstream
+function pausedLines(names: readonly string[]): readonly string[] {
+  if (names.length === 0) return []
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : ''
+  return [`paused tenants: ${names.slice(0, MOST_NAMES).join(', ')}${more}`]
+}
+
+function upstreamLines(upstream: UpstreamView): readonly string[] {
+  const { name, usable, address = 'not found yet', role, topology, waits, why, health, moves, node } = upstream
   const { connections, pins, places } = node
   const trouble = [health.reason, ...health.concerns].filter((text) => text !== '')
   const found = topology.kind === 'standalone' ? '' : `, found by ${topology.kind}`
   return [
-    `upstream ${name}: ${usable ? 'usable' : 'away'}, primary ${address}${found}`,
+    `upstream ${name}: ${usable ? 'usable' : 'away'}, ${role === 'slave' ? 'replica' : 'primary'} ${address}${found}`,
     `  requests: ${places.sent} under way, ${places.scheduled} not sent, ${places.held} held`,
     ...(waits === 'nothing' ? [] : [`  on purpose ${waits} wait${waits === 'writes' ? '' : 's'}: ${why ?? ''}`]),
     `  connections: ${connections.lane + connections.bulk} shared, ${connections.pin} dedicated (${pins.waiting} clients wait for one), ${upstream.reconnects} lost so far`,
-    ...(breaker.state === 'closed' ? [] : [`  breaker: ${breaker.state}`]),
+    ...refusedLines(upstream),
+    ...breakerLines(upstream),
     ...(trouble.length === 0 ? [] : [`  server: ${trouble.join('; ')}`]),
     ...(moves.count === 0
       ? []
@@ -61,6 +50,17 @@ function upstreamLines(upstream: UpstreamStatus): readonly string[] {
     }),
     ...upstream.replicas.map(({ address, usable, lag }) => `  replica ${address}: ${behind(usable, lag)}`),
   ]
+}
+
+function refusedLines({ refused }: UpstreamView): readonly string[] {
+  const { time, memory, breaker } = refused
+  if (time + memory + breaker === 0) return []
+  return [`  refused so far: ${time} held for too long, ${memory} for want of hold.memory, ${breaker} at once`]
+}
+
+function breakerLines({ breaker }: UpstreamView): readonly string[] {
+  if (breaker.state === 'closed') return []
+  return [`  breaker: ${breaker.state}, not closed for ${Math.round(breaker.openFor / 1000)} s`]
 }
 
 function behind(usable: boolean, lag: number): string {

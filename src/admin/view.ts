@@ -1,3 +1,5 @@
+import type { UpstreamView } from './upstream-view.ts'
+
 /** What /metrics and the probes read. The process fills it with plain numbers at every scrape; nothing is kept. */
 export interface ProcessView {
   /** Number of the configuration in use: 1 at start, one more with every reload. */
@@ -46,49 +48,6 @@ export interface StatsView {
   readonly latency: ArrayLike<number>
   /** Milliseconds. */
   readonly latencySum: number
-}
-
-export interface UpstreamView {
-  readonly name: string
-  readonly usable: boolean
-  /** Lost connections that were replaced. */
-  readonly reconnects: number
-  readonly node: NodeNumbers
-}
-
-/** As upstream/node.ts counts them. Times in milliseconds. */
-export interface NodeNumbers {
-  readonly connections: {
-    readonly lane: number
-    readonly bulk: number
-    readonly pin: number
-    readonly connecting: number
-  }
-  readonly places: {
-    readonly sent: number
-    readonly scheduled: number
-    readonly abandoned: number
-    readonly held: number
-  }
-  readonly bytes: { readonly sent: number; readonly held: number }
-  /** For how long the oldest held request has waited. */
-  readonly oldest: number
-  /** The connection that carries all subscriptions, and what the upstream knows of on it. */
-  readonly subscriber: {
-    readonly connections: number
-    readonly channels: number
-    readonly patterns: number
-    readonly shards: number
-    readonly reconnects: number
-    readonly messages: number
-  }
-  readonly pins: {
-    readonly idle: number
-    readonly blocked: number
-    readonly transaction: number
-    readonly waiting: number
-    readonly oldest: number
-  }
 }
 
 export interface MemoryView {

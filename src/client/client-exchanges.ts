@@ -33,6 +33,7 @@ export abstract class ClientExchanges implements DispatchClient {
   gone = false
   /** Infinity: it has not written. */
   wroteIn = Number.POSITIVE_INFINITY
+  waited = true
   unseen = false
   tenantIndex = -1
   stats: Stats

@@ -141,6 +141,7 @@ export class Router {
       return true
     }
     if (x.spec.route === 'wait' && client.pending === 0 && client.wroteIn < node.epoch) {
+      client.waited = true
       client.finish(x, x.spec.name === 'wait' ? NO_REPLICA : NO_REPLICA_AOF)
       return true
     }
@@ -150,6 +151,7 @@ export class Router {
       client.via = pin
       if (x.blocks) client.blocking(x)
       pin.schedule(x)
+      if (x.spec.route === 'wait') client.waited = true
       return true
     }
     if (client.pending === 0 && !this.asking && !client.gone) {
@@ -176,7 +178,10 @@ export class Router {
   private run(x: Exchange): true {
     const client = this.client
     // It may write, by calls of others.
-    if (this.node !== undefined) client.wroteIn = this.node.epoch
+    if (this.node !== undefined && client.waited) {
+      client.waited = false
+      client.wroteIn = this.node.epoch
+    }
     client.unseen = true
     // All before it is answered. What has been read behind it may be the EXEC of a WATCH that the pin still holds.
     if (this.pin !== undefined && (this.pinUse === 'blocked' || client.pinClean)) this.giveBack()
@@ -334,8 +339,8 @@ export class Router {
 let nextSeed = 0
 
 /**
- * What WAIT says when the client's last write went to a server that is not the primary any more: no replica of today is known to
- * have it. On a connection of its own the client would have lost that with the server.
+ * What WAIT says when a write of the client that no WAIT has spoken of yet went to a server that is not the primary any more: no
+ * replica of today is known to have it. On a connection of its own the client would have lost that with the server.
  */
 const NO_REPLICA = Buffer.from(':0\r\n')
 const NO_REPLICA_AOF = Buffer.from('*2\r\n:0\r\n:0\r\n')

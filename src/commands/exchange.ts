@@ -71,8 +71,11 @@ export interface ExchangeClient {
   /** The client has left; replies go nowhere. */
   readonly gone: boolean
   readonly tenantIndex: number
-  /** Epoch of the server to which its last write went, and whether replicas may lack that write as far as it knows. */
+  /** Epoch of the server to which the first write went that no WAIT has spoken of yet; where `waited`, of those that one has. */
   wroteIn: number
+  /** It has written nothing since WAIT was answered. */
+  waited: boolean
+  /** Replicas may lack its last write, as far as it knows. */
   unseen: boolean
   /** If x is the oldest unanswered request of its client, takes it out of the reply queue and says true: the caller emits its reply. */
   pop(x: Exchange): boolean

@@ -136,7 +136,7 @@ export const fileSchema = z.strictObject({
     .strictObject({
       address: optional(
         hostPort,
-        'Where /healthz, /readyz and /metrics are served over HTTP. No login: keep it off public networks. Absent: no HTTP.',
+        'Where /healthz, /readyz, /metrics and /upstreams are served over HTTP. No login: keep it off public networks. Absent: no HTTP.',
       ),
       socket: optional(
         socketAddress,

@@ -41,6 +41,14 @@ export function formatSize(bytes: number): string {
   return `${bytes}B`
 }
 
+/** Milliseconds in the largest unit that divides them, as the file writes them. */
+export function formatDuration(milliseconds: number): string {
+  for (const unit of ['h', 'm', 's'] as const) {
+    if (milliseconds % MILLISECONDS[unit] === 0) return `${milliseconds / MILLISECONDS[unit]}${unit}`
+  }
+  return `${milliseconds}ms`
+}
+
 /** The nearest right spelling of what somebody wrote for a size. */
 function sizeMeant(text: string): string {
   const match = /^\s*(\d+)\s*([a-z]*)\s*$/i.exec(text)

@@ -124,7 +124,7 @@ export const upstream = z
         volume: defaulted(
           count(1, 1000),
           5,
-          'Outcomes in that time below which nothing is concluded. At most ten for each second of `window`: more of a kind are not counted.',
+          'Outcomes in that time below which nothing is concluded. At most ten for each second of `window`: of failures, no more are counted.',
         ),
         probe: defaulted(duration, '1s', 'How long it stays open until the next try.'),
       })

@@ -5,6 +5,7 @@ import { resolveClientTls, resolveSecret } from './credentials.ts'
 import type { Path } from './problem.ts'
 import type { UpstreamShape } from './schema.ts'
 import { resolveSentinel } from './sentinel.ts'
+import { formatDuration } from './units.ts'
 
 /** undefined: its url or its sentinels were wrong and are reported. */
 export function resolveUpstream(
@@ -88,18 +89,17 @@ function resolveTls(
   return resolveClientTls(shape.tls ?? {}, at, context)
 }
 
-/** Milliseconds in which the breaker counts one outcome of each kind, whatever happens to a hundred connections at once. */
+/** Milliseconds in which the breaker counts one outcome of each kind, since what happens to all connections at once is one fact. */
 const ONE_OUTCOME = 100
 
-/** With a volume that bad outcomes alone cannot reach, it would never open, and nobody would know. */
+/** With a volume that failures alone cannot reach it would never open, and nobody would know. */
 function checkBreaker({ volume, window }: UpstreamShape['breaker'], path: Path, { report }: ResolveContext): void {
-  if (report.has([...path, 'volume']) || report.has([...path, 'window'])) return
+  if (report.has(path) || report.has([...path, 'volume']) || report.has([...path, 'window'])) return
   const most = Math.max(1, Math.floor(window / ONE_OUTCOME))
   if (volume <= most) return
-  const least = volume * ONE_OUTCOME
   report.add(
     [...path, 'volume'],
-    `a server that only fails is told of at most ${most} times within window, so the breaker would never open at ${volume}`,
-    `write at most ${most}, or a window of at least ${least % 1000 === 0 ? `${least / 1000}s` : `${least}ms`}`,
+    `${volume} failures are never counted within ${formatDuration(window)}: at most ten a second are`,
+    `write at most ${most}, or a window of at least ${formatDuration(volume * ONE_OUTCOME)}`,
   )
 }

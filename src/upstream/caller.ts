@@ -33,6 +33,7 @@ export class Caller implements ExchangeClient {
   via: Via | undefined = undefined
   gone = false
   wroteIn = 0
+  waited = false
   unseen = false
   readonly tenantIndex: number
   private readonly nodeOf: () => Node | undefined

@@ -135,8 +135,12 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
 
   schedule(x: Exchange): void {
     if ((x.spec.flags & FLAG.READONLY) === 0) {
-      x.client.wroteIn = this.epoch
-      x.client.unseen = true
+      const { client } = x
+      if (client.waited) {
+        client.waited = false
+        client.wroteIn = this.epoch
+      }
+      client.unseen = true
     }
     this.queue.schedule(x)
     if (!this.dirty) this.host.turn.add(this)

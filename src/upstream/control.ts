@@ -13,6 +13,7 @@ export class Control implements ExchangeClient {
   readonly gone = true
   readonly tenantIndex = -1
   wroteIn = 0
+  waited = false
   unseen = false
 
   /** `answer` gets the reply as text, or undefined when there will be none. `patience` in milliseconds. */

@@ -61,7 +61,7 @@ export class LaneSet implements Via {
   private readonly backoff = new Backoff(50, 2000)
   private opening = false
   /** Answers to requests that were put back, until it is known whether they may be sent again. */
-  private readonly refusals = new Map<Exchange, Buffer>()
+  private readonly putBacks = new Map<Exchange, Buffer>()
 
   constructor(key: LaneKey, host: LaneHost) {
     this.key = key
@@ -206,7 +206,7 @@ export class LaneSet implements Via {
 
   /** All that is held, for another node to take over. */
   surrender(): Exchange[] {
-    this.refusals.clear()
+    this.putBacks.clear()
     return this.held.take(() => true)
   }
 
@@ -223,25 +223,25 @@ export class LaneSet implements Via {
   /** x was answered `error` and not executed: unsent again. Later requests of its client queue behind it. */
   putBack(x: Exchange, error: Buffer): void {
     x.client.via = this
-    this.refusals.set(x, error)
+    this.putBacks.set(x, error)
     this.held.add(x, this.host.now())
   }
 
   /** Something later of this client was executed: what was put back would now come too late. */
   overtaken(client: ExchangeClient): void {
-    if (this.refusals.size === 0) return
-    for (const x of this.held.take((one) => one.client === client && this.refusals.has(one))) this.refuse(x)
+    if (this.putBacks.size === 0) return
+    for (const x of this.held.take((one) => one.client === client && this.putBacks.has(one))) this.refuse(x)
   }
 
   /** Those that were put back will not be executed by this server: they get its own answer. */
   passOnRefusals(): void {
-    if (this.refusals.size === 0) return
-    for (const x of this.held.take((one) => this.refusals.has(one))) this.refuse(x)
+    if (this.putBacks.size === 0) return
+    for (const x of this.held.take((one) => this.putBacks.has(one))) this.refuse(x)
   }
 
   private refuse(x: Exchange): void {
-    const error = this.refusals.get(x)
-    this.refusals.delete(x)
+    const error = this.putBacks.get(x)
+    this.putBacks.delete(x)
     if (error !== undefined) x.client.deliver(x, ERROR, error, 0, error.length, true)
     close(x)
   }
@@ -249,12 +249,12 @@ export class LaneSet implements Via {
   /** Sends what is held, as far as a lane is ready. */
   release(): void {
     // What was put back must not overtake what was sent behind it and may yet be executed.
-    if (this.refusals.size > 0 && this.connections.some((lane) => lane.retired && lane.queue.length > 0)) return
+    if (this.putBacks.size > 0 && this.connections.some((lane) => lane.retired && lane.queue.length > 0)) return
     while (this.held.count > 0 && this.host.open && !this.host.writesWait) {
       const lane = this.pick()
       if (lane === undefined) return
       const x = this.held.shift() as Exchange
-      this.refusals.delete(x)
+      this.putBacks.delete(x)
       const client = x.client
       if (client.gone) {
         fail(x, 'UPSTREAMDOWN')
@@ -270,7 +270,7 @@ export class LaneSet implements Via {
   expire(now: number): void {
     if (this.held.count === 0) return
     for (const x of this.held.take((one) => now - one.heldAt >= this.host.holdTime)) {
-      if (this.refusals.has(x)) {
+      if (this.putBacks.has(x)) {
         this.refuse(x)
         continue
       }

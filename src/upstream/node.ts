@@ -11,6 +11,7 @@ import { type HandshakeNode, LoginHandshake } from './handshake.ts'
 import { interrupt } from './interrupt.ts'
 import type { LaneHost, LaneKey, LaneSet } from './lane-set.ts'
 import { LaneSets } from './lane-sets.ts'
+import type { NodeEnv, NodeOwner, ReplicaSource } from './node-env.ts'
 import { type NodeView, viewNode } from './node-view.ts'
 import type { Address, UpstreamOptions } from './options.ts'
 import { Pace } from './pace.ts'
@@ -23,34 +24,8 @@ import { type FactsLog, type Power, ServerFacts } from './server-facts.ts'
 import type { SubscriberHost } from './subscriber.ts'
 import { Subscribers } from './subscribers.ts'
 import { type Reason, Suspension, type SuspensionHost } from './suspension.ts'
-import { askSynced, type Synced } from './synced.ts'
 import { checkTimeOuts } from './time-outs.ts'
 import { Whereabouts, type WhereaboutsHost } from './whereabouts.ts'
-
-/** What the rest of the process lends to a node. */
-export interface NodeEnv {
-  readonly turn: Turn
-  readonly clock: Clock
-  readonly log: FactsLog
-  /** A bug: it is logged and counted, and the process goes on. */
-  fault(error: unknown): void
-}
-
-/** What a node asks of the upstream that it belongs to. */
-export interface NodeOwner {
-  /** What ROLE must say on every connection; undefined: the name decides. */
-  readonly mustBe: 'master' | 'slave' | undefined
-  /** A connection was lost, or the server says that it cannot execute anything: time to look where the primary is. */
-  doubt(why: string): void
-  /** For a replica: reads that cannot be executed here go elsewhere. False: they wait here. */
-  readonly sendsElsewhere: boolean
-}
-
-/** Replicas, as those who read ask for them. */
-export interface ReplicaSource {
-  readonly newest: number
-  choose(client: ExchangeClient, protocol: 2 | 3, sample: number, maxLag: number, seed: number): Connection | undefined
-}
 
 /** Milliseconds between two looks at what takes too long. */
 const TICK = 100
@@ -244,22 +219,11 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     if (this.availability.connected()) {
       this.env.log.info({ upstream: this.name, version: facts.version }, 'upstream is usable')
       this.whereabouts.moves.arrived(facts.info, this.clock.now)
-      this.retries.hurry()
+      // Not at once: the breaker closes a moment after it has heard of this connection.
+      setImmediate(() => this.retries.hurry())
     }
     this.whereabouts.judgeRole()
     this.release()
-  }
-
-  /** Whether every replica that is online has all that this server has executed, within `patience` milliseconds. */
-  synced(patience: number): Promise<Synced> {
-    const lane = this.witness()
-    if (lane === undefined) return Promise.resolve('unknown')
-    return askSynced((args) => this.ask(lane, args), patience)
-  }
-
-  /** A question of Keyward's own; undefined: it was not answered. */
-  private ask(connection: Connection, args: readonly string[]): Promise<string | undefined> {
-    return new Promise((resolve) => this.control.ask(connection, args, this.now(), this.requestTime, resolve))
   }
 
   /** Replaces all connections, one by one: new ones resolve the name anew, old ones end what they have. */

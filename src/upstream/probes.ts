@@ -5,6 +5,7 @@ import { Health } from './health.ts'
 import { healthReport } from './health-report.ts'
 import { parseInfo } from './info.ts'
 import type { UpstreamOptions } from './options.ts'
+import { askSynced, type Synced } from './synced.ts'
 
 /** What probes ask of their node. */
 export interface ProbesHost {
@@ -71,6 +72,18 @@ export class Probes {
       this.health.succeeded(healthReport(parseInfo(Buffer.from(reply, 'latin1')), ping, at))
       this.breaker.succeeded()
     }
+  }
+
+  /** Whether every replica that is online has all that this server has executed, within `patience` milliseconds. */
+  synced(patience: number): Promise<Synced> {
+    const { host, control } = this
+    const lane = host.witness()
+    if (lane === undefined) return Promise.resolve('unknown')
+    const { request } = host.options.timeouts
+    return askSynced(
+      (args) => new Promise((resolve) => control.ask(lane, args, host.now(), request, resolve)),
+      patience,
+    )
   }
 
   /** It is another server from now on. */

@@ -1,5 +1,6 @@
 import { formatAddress } from './dial.ts'
-import { Node, type NodeEnv, type NodeOwner } from './node.ts'
+import { Node } from './node.ts'
+import type { NodeEnv, NodeOwner } from './node-env.ts'
 import type { Address, UpstreamOptions } from './options.ts'
 import { Replicas } from './replicas.ts'
 import type { FactsLog } from './server-facts.ts'
@@ -86,10 +87,11 @@ export class Upstream implements TopologyHost, NodeOwner {
 
   /** Why it should not get traffic; undefined: it should. `now`: clock time. */
   unready(now: number): string | undefined {
-    const { availability, downSince, options } = this.primary
+    const { availability, downSince, located, options } = this.primary
+    if (!located) return 'is not found: no majority of its sentinels has named a primary yet'
     if (!availability.everUp) return 'has not been reached yet'
     if (downSince !== undefined && now - downSince > options.hold.time) return 'is unusable'
-    if (availability.failsFast) return 'fails: its breaker is open'
+    if (this.primary.failsFast) return 'fails: its breaker is open'
     return undefined
   }
 

@@ -19,11 +19,23 @@ export interface Faults {
   blackHole?: Direction | 'both'
   /** Keeps what goes this way, until it may pass again. */
   stall?: Direction | 'both'
-  /** Closes new connections at once. */
+  /** Closes new connections at once, by RST. unlisten() does not even take them. */
   refuse?: boolean
 }
 
+/** What cutFrom() has set. */
+interface Cutting {
+  readonly text: string
+  readonly direction: Direction
+  readonly how: 'RST' | 'FIN'
+  left: number
+  /** Its number, once the text has been seen. */
+  connection: number | undefined
+}
+
 interface Pipe {
+  /** Which of those accepted. */
+  readonly connection: number
   readonly from: Socket
   readonly to: Socket
   readonly direction: Direction
@@ -43,12 +55,15 @@ export class FaultProxy {
   faults: Faults = {}
   /** Connections accepted since the start. */
   accepted = 0
-  /** Connections that `faults.cut` cut. */
+  /** Connections that `faults.cut` or cutFrom() cut. */
   cuts = 0
+  private cutting: Cutting | undefined
   private readonly server: Server
   private readonly target: { port: number; host: string }
   private readonly pipes = new Set<Pipe>()
   private readonly orphans = new Set<Pipe>()
+  /** Whoever sent this has closed properly, and it is still on its way. */
+  private readonly late = new Set<Pipe>()
   private readonly random: () => number
 
   /** `random`: for jitter, from 0 to 1; give a seeded one where a run must be repeatable. */
@@ -89,7 +104,31 @@ export class FaultProxy {
 
   /** Looks again at what is waiting. */
   resume(): void {
-    for (const pipe of this.pipes) this.pump(pipe)
+    for (const pipe of [...this.pipes, ...this.late]) this.pump(pipe)
+  }
+
+  /** Nobody listens at the port any more, as if the program had ended: connecting fails. Open connections stay. */
+  unlisten(): void {
+    this.server.close()
+  }
+
+  /** Listens again. Rejects if somebody else has taken the port meanwhile. */
+  relisten(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject)
+      this.server.listen(this.port, '127.0.0.1', () => {
+        this.server.off('error', reject)
+        resolve()
+      })
+    })
+  }
+
+  /**
+   * Once: cuts the connection on which the next chunk with this text is sent, when so many bytes, from that chunk on,
+   * have gone this way: these and no more. Whatever else is connected is not touched and not counted.
+   */
+  cutFrom(text: string, direction: Direction, bytes: number, how: 'RST' | 'FIN' = 'RST'): void {
+    this.cutting = { text, direction, how, left: bytes, connection: undefined }
   }
 
   /** RST to both sides of every connection. */
@@ -127,7 +166,7 @@ export class FaultProxy {
   async stop(): Promise<void> {
     this.faults = { refuse: true }
     this.reset()
-    for (const pipe of this.orphans) pipe.to.destroy()
+    for (const pipe of [...this.orphans, ...this.late]) pipe.to.destroy()
     await new Promise<void>((resolve) => this.server.close(() => resolve()))
   }
 
@@ -140,7 +179,9 @@ export class FaultProxy {
     }
     const upstream = connect(this.target.port, this.target.host)
     upstream.on('error', () => {})
+    const connection = this.accepted
     const request: Pipe = {
+      connection,
       from: client,
       to: upstream,
       direction: 'request',
@@ -152,6 +193,7 @@ export class FaultProxy {
       orphan: false,
     }
     const reply: Pipe = {
+      connection,
       from: upstream,
       to: client,
       direction: 'reply',
@@ -181,6 +223,10 @@ export class FaultProxy {
         }
         // A side that is gone takes the other with it, but not what is still on its way there.
         if (!pipe.ended) pipe.to.destroy()
+        else if (!pipe.to.writableEnded && !pipe.to.destroyed) {
+          this.late.add(pipe)
+          pipe.to.once('close', () => this.late.delete(pipe))
+        }
       })
     }
   }
@@ -193,7 +239,10 @@ export class FaultProxy {
     if (hit(stall)) return
     const chunk = pipe.queue.shift()
     if (chunk === undefined) {
-      if (pipe.ended) pipe.to.end()
+      if (pipe.ended) {
+        this.late.delete(pipe)
+        pipe.to.end()
+      }
       return
     }
     if (hit(blackHole)) pipe.black = true
@@ -223,14 +272,29 @@ export class FaultProxy {
       pipe.to.write(chunk.subarray(0, rest), () => this.break(pipe))
       return
     }
+    const { cutting } = this
+    if (cutting !== undefined) {
+      if (cutting.connection === undefined && pipe.direction === 'request' && chunk.includes(cutting.text)) {
+        cutting.connection = pipe.connection
+      }
+      if (cutting.connection === pipe.connection && cutting.direction === pipe.direction) {
+        if (chunk.length > cutting.left) {
+          this.cutting = undefined
+          this.cuts++
+          pipe.to.write(chunk.subarray(0, cutting.left), () => this.break(pipe, cutting.how))
+          return
+        }
+        cutting.left -= chunk.length
+      }
+    }
     pipe.passed += chunk.length
     if (!pipe.to.destroyed) pipe.to.write(chunk)
     this.pump(pipe)
   }
 
-  private break(pipe: Pipe): void {
+  private break(pipe: Pipe, how: 'RST' | 'FIN' = 'RST'): void {
     for (const socket of [pipe.from, pipe.to]) {
-      if (socket.connecting) socket.destroy()
+      if (socket.connecting || how === 'FIN') socket.destroy()
       else socket.resetAndDestroy()
     }
   }

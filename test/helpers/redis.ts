@@ -20,6 +20,8 @@ export interface RedisOptions {
     readonly ca: string
     readonly clients?: 'yes' | 'no' | 'optional'
   }
+  /** A machine of a test's own network: its address, and what in front of a command runs it there. */
+  readonly machine?: { readonly host: string; readonly enter: readonly string[] }
   /** Which server; default: the first that the resolver finds. */
   readonly redis?: Redis
 }
@@ -27,6 +29,8 @@ export interface RedisOptions {
 /** A real server of its own for a test, without persistence. */
 export interface RedisServer {
   readonly port: number
+  /** 127.0.0.1, or its machine's. */
+  readonly host: string
   /** redis:// or rediss://, without a password. */
   readonly url: string
   /** Its unix socket, with `unix: true`. */
@@ -64,11 +68,12 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const cleanUp = () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
   watchFolder(dir)
 
+  const { host = '127.0.0.1', enter = [] } = options.machine ?? {}
   let port = options.port ?? (await freePort())
   let child: ChildProcess
   for (let attempt = 1; ; attempt++) {
     try {
-      child = await launch(redis, [...ownLines(redis, dir, port, path, options), ...(options.config ?? [])])
+      child = await launch(redis, [...ownLines(redis, dir, port, path, options), ...(options.config ?? [])], enter)
       break
     } catch (error) {
       // Somebody took the port between our look and the server's bind.
@@ -90,7 +95,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 
   const server: RedisServer = {
     port,
-    url: `${tls === undefined ? 'redis' : 'rediss'}://127.0.0.1:${port}`,
+    host,
+    url: `${tls === undefined ? 'redis' : 'rediss'}://${host}:${port}`,
     path,
     get pid() {
       return child.pid as number
@@ -100,7 +106,9 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     cli: (...args) =>
       new Promise((resolve, reject) => {
         const limits = { env: cliEnv, maxBuffer: 1 << 28, timeout: 60_000 }
-        execFile(redis.cli, [...cliArgs, ...args], limits, (error, stdout) => {
+        // On its machine: it can be asked there when it is cut off.
+        const [program, ...rest] = [...enter, redis.cli, ...cliArgs, ...args]
+        execFile(program, rest, limits, (error, stdout) => {
           if (error !== null) reject(error)
           else resolve(stdout.replace(/\n$/, ''))
         })
@@ -116,7 +124,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     },
     async restart() {
       await end(child)
-      child = await launch(redis, [...ownLines(redis, dir, port, path, options), ...(options.config ?? [])])
+      child = await launch(redis, [...ownLines(redis, dir, port, path, options), ...(options.config ?? [])], enter)
     },
     async stop() {
       if (stopped) return
@@ -129,8 +137,16 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 }
 
 function ownLines(redis: Redis, dir: string, port: number, path: string | undefined, options: RedisOptions): string[] {
-  const lines = ['bind 127.0.0.1', `dir "${dir}"`, 'save ""', 'appendonly no', 'daemonize no', 'loglevel notice']
+  const lines = [
+    `bind 127.0.0.1 ${options.machine?.host ?? ''}`,
+    `dir "${dir}"`,
+    'save ""',
+    'appendonly no',
+    'daemonize no',
+    'loglevel notice',
+  ]
   if (Number.parseInt(redis.version, 10) >= 7) lines.push('enable-debug-command local')
+  if (options.machine !== undefined) lines.push('protected-mode no')
   if (path !== undefined) lines.push(`unixsocket "${path}"`)
   if (options.tls === undefined) lines.push(`port ${port}`)
   else {
@@ -141,10 +157,21 @@ function ownLines(redis: Redis, dir: string, port: number, path: string | undefi
   return lines
 }
 
-/** Resolves when the server says that it accepts connections; rejects with the end of its log when it does not. */
-function launch(redis: Redis, config: readonly string[]): Promise<ChildProcess> {
+/**
+ * Resolves when the server says that it accepts connections, by `ready`; rejects with the end of its log when it does
+ * not. `config` goes to its standard input, which the first of `args` tells it to read;
+ * `enter` is put in front of the command.
+ */
+export function launch(
+  redis: Redis,
+  config: readonly string[],
+  enter: readonly string[] = [],
+  args: readonly string[] = ['-'],
+  ready = 'Ready to accept connections',
+): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
-    const child = spawn(redis.server, ['-'], { env: { ...process.env, ...redis.env }, stdio: ['pipe', 'pipe', 'pipe'] })
+    const [program, ...rest] = [...enter, redis.server, ...args]
+    const child = spawn(program, rest, { env: { ...process.env, ...redis.env }, stdio: ['pipe', 'pipe', 'pipe'] })
     let log = ''
     const fail = (why: string) => {
       clearTimeout(timer)
@@ -152,12 +179,12 @@ function launch(redis: Redis, config: readonly string[]): Promise<ChildProcess> 
       reject(new Error(`redis-server ${why}:\n${log.trim().split('\n').slice(-12).join('\n')}`))
     }
     const timer = setTimeout(() => fail(`did not start within ${START_TIMEOUT} ms`), START_TIMEOUT)
-    let ready = false
+    let isReady = false
     const read = (chunk: string) => {
-      if (ready) return // Keeps the pipe empty, so that a talkative server never blocks on its log.
+      if (isReady) return // Keeps the pipe empty, so that a talkative server never blocks on its log.
       log += chunk
-      if (!log.includes('Ready to accept connections')) return
-      ready = true
+      if (!log.includes(ready)) return
+      isReady = true
       clearTimeout(timer)
       // A test process may end with servers that it forgot: they must not keep it alive.
       child.unref()
@@ -168,7 +195,7 @@ function launch(redis: Redis, config: readonly string[]): Promise<ChildProcess> 
     child.stderr.setEncoding('utf8').on('data', read)
     child.once('error', (error) => fail(error.message))
     child.once('exit', (code, signal) => {
-      if (!ready) fail(`ended with ${signal ?? code}`)
+      if (!isReady) fail(`ended with ${signal ?? code}`)
     })
     watch(child)
     child.stdin.on('error', () => {}) // It may end before it has read everything; 'exit' tells.
@@ -176,14 +203,16 @@ function launch(redis: Redis, config: readonly string[]): Promise<ChildProcess> 
   })
 }
 
-async function end(child: ChildProcess): Promise<void> {
+/** Ends a process; resolves when it is gone. */
+export async function end(child: ChildProcess): Promise<void> {
   const gone = exited(child)
   // Nothing to save, so no need to ask nicely; SIGKILL ends a stopped process too.
   child.kill('SIGKILL')
   await gone
 }
 
-function exited(child: ChildProcess): Promise<void> {
+/** Resolves when the process is gone. */
+export function exited(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) resolve()
     else {

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AdminServer } from '../../../src/admin/server.ts'
-import { FakeSource } from './source.ts'
+import { FakeSource, report, upstream } from './source.ts'
 
 const source = new FakeSource()
 const errors: string[] = []
@@ -60,6 +60,30 @@ describe('pages', () => {
     expect(body).toMatch(/^# HELP keyward_ready /m)
   })
 
+  it('/upstreams is all that is known of them, and of the process whether it is ready', async () => {
+    source.readiness = { ready: false, reason: 'upstream main is unusable' }
+    const plain = upstream()
+    const replica = { address: '10.0.0.8:6379', usable: false, lag: Number.POSITIVE_INFINITY, reads: 7 }
+    const other = upstream({ name: 'other', health: { ...plain.health, age: undefined, report: undefined } })
+    source.process = { ...source.process, upstreams: [{ ...plain, replicas: [replica] }, other] }
+    const [status, body, headers] = await ask('/upstreams')
+    expect([status, headers.get('content-type')]).toEqual([200, 'application/json'])
+    const { at: _, ...found } = report()
+    const { why: _why, ...rest } = plain
+    expect(JSON.parse(body)).toEqual({
+      ready: false,
+      reason: 'upstream main is unusable',
+      upstreams: [
+        {
+          ...rest,
+          health: { ok: true, reason: '', age: 250, failures: 0, report: found, concerns: [] },
+          replicas: [{ ...replica, lag: null }],
+        },
+        { ...rest, name: 'other', health: { ok: true, reason: '', failures: 0, concerns: [] } },
+      ],
+    })
+  })
+
   it('HEAD has the headers without the body', async () => {
     const [status, body, headers] = await ask('/healthz', { method: 'HEAD' })
     expect([status, body, headers.get('content-length')]).toEqual([200, '', '3'])
@@ -73,7 +97,10 @@ describe('everything else is refused in one shape', () => {
       const [status, body, headers] = await ask(path)
       expect(status).toBe(404)
       expect(headers.get('content-type')).toBe('application/json')
-      expect(JSON.parse(body)).toEqual({ error: 'no such page', cure: 'there are /healthz, /readyz, /metrics' })
+      expect(JSON.parse(body)).toEqual({
+        error: 'no such page',
+        cure: 'there are /healthz, /readyz, /metrics, /upstreams',
+      })
     },
   )
 

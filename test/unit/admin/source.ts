@@ -1,5 +1,6 @@
 import type { Operations, Target } from '../../../src/admin/operations.ts'
 import type { SocketSource } from '../../../src/admin/socket-source.ts'
+import type { HealthReport, UpstreamView } from '../../../src/admin/upstream-view.ts'
 import type { AdminSource, ProcessView, StatsView } from '../../../src/admin/view.ts'
 import { FAMILIES, LATENCY_BOUNDS } from '../../../src/client/stats.ts'
 
@@ -19,6 +20,49 @@ export function stats(some: Partial<StatsView> = {}): StatsView {
     refusals: new Map(),
     latency: new Float64Array(LATENCY_BOUNDS.length + 1),
     latencySum: 0,
+    ...some,
+  }
+}
+
+/** An upstream that is well and has done nothing, but for these. */
+export function upstream(some: Partial<UpstreamView> = {}): UpstreamView {
+  return {
+    name: 'main',
+    usable: true,
+    address: '127.0.0.1:6379',
+    role: 'master',
+    reconnects: 0,
+    node: {
+      connections: { lane: 1, bulk: 0, pin: 0, connecting: 0 },
+      places: { sent: 0, scheduled: 0, abandoned: 0, held: 0 },
+      bytes: { sent: 0, held: 0 },
+      oldest: 0,
+      subscriber: { connections: 0, channels: 0, patterns: 0, shards: 0, reconnects: 0, messages: 0 },
+      pins: { idle: 0, blocked: 0, transaction: 0, waiting: 0, oldest: 0 },
+    },
+    breaker: { state: 'closed', openedTimes: 0, openFor: 0, outcomes: 0, rate: 0 },
+    health: { ok: true, reason: '', age: 250, failures: 0, report: report(), concerns: [] },
+    refused: { time: 0, memory: 0, breaker: 0 },
+    waits: 'nothing',
+    why: undefined,
+    moves: { count: 0, lossy: 0, unproven: 0, took: 0 },
+    topology: { kind: 'standalone', sentinels: [] },
+    replicas: [],
+    ...some,
+  }
+}
+
+/** What a probe found that was told everything. */
+export function report(some: Partial<HealthReport> = {}): HealthReport {
+  return {
+    at: 123_456,
+    ping: 2,
+    version: '7.0.15',
+    uptime: 3600,
+    replication: { role: 'master', offset: 5000, connected: 2 },
+    memory: { used: 1000, peak: 2000, resident: 3000, limit: 4000 },
+    clients: { connected: 5, blocked: 1, limit: 10_000 },
+    persistence: { rdbOk: true, rdbUnsaved: 17, aofOk: false },
     ...some,
   }
 }

@@ -1,32 +1,29 @@
 import { describe, expect, it } from 'vitest'
-import { statusText, type UpstreamStatus } from '../../../src/admin/status.ts'
-import { FakeSource } from './source.ts'
+import { statusText } from '../../../src/admin/status.ts'
+import type { UpstreamView } from '../../../src/admin/upstream-view.ts'
+import { FakeSource, upstream } from './source.ts'
 
-const node = {
-  connections: { lane: 3, bulk: 1, pin: 5, connecting: 0 },
-  pins: { idle: 1, blocked: 2, transaction: 2, waiting: 7, oldest: 0 },
-  places: { sent: 11, scheduled: 2, abandoned: 0, held: 4 },
-} as UpstreamStatus['node']
-
-const WELL = {
-  name: 'main',
-  usable: true,
-  address: '127.0.0.1:6379',
-  waits: 'nothing',
-  why: undefined,
+const WELL = upstream({
   reconnects: 9,
-  node,
-  breaker: { state: 'closed' },
-  health: { reason: '', concerns: [] as string[] },
-  moves: { count: 0, lossy: 0, unproven: 0 },
-  topology: { kind: 'standalone', sentinels: [] },
-  replicas: [],
-} as unknown as UpstreamStatus
+  node: {
+    ...upstream().node,
+    connections: { lane: 3, bulk: 1, pin: 5, connecting: 0 },
+    pins: { idle: 1, blocked: 2, transaction: 2, waiting: 7, oldest: 0 },
+    places: { sent: 11, scheduled: 2, abandoned: 0, held: 4 },
+  },
+})
 
-function status(readiness: { ready: boolean; reason: string }, ...upstreams: UpstreamStatus[]): string[] {
+interface State {
+  readonly ready: boolean
+  readonly reason: string
+  readonly pausedTenants?: readonly string[]
+}
+
+function status({ ready, reason, pausedTenants = [] }: State, ...upstreams: UpstreamView[]): string[] {
   const { process } = new FakeSource()
   const view = { ...process, generation: 3, connections: 42, running: 1, barrier: 5, upstreams }
-  return statusText({ ready: () => readiness, view: () => view }, '1.2.3').split('\n')
+  const source = { ready: () => ({ ready, reason }), view: () => view, operations: { pausedTenants } }
+  return statusText(source, '1.2.3').split('\n')
 }
 
 describe('status', () => {
@@ -51,9 +48,10 @@ describe('status', () => {
         address: undefined,
         waits: 'everything',
         why: 'PROXY PAUSE',
-        breaker: { state: 'open' },
-        health: { reason: 'it is loading its data', concerns: ['memory is nearly full'] },
-        moves: { count: 3, lossy: 1, unproven: 2 },
+        breaker: { ...WELL.breaker, state: 'open', openFor: 12_300 },
+        health: { ...WELL.health, ok: false, reason: 'it is loading its data', concerns: ['memory is nearly full'] },
+        refused: { time: 7, memory: 0, breaker: 8 },
+        moves: { count: 3, lossy: 1, unproven: 2, took: 5 },
         topology: {
           kind: 'sentinel',
           sentinels: [
@@ -63,19 +61,20 @@ describe('status', () => {
           ],
         },
         replicas: [
-          { address: '127.0.0.1:6381', usable: true, lag: 12.4 },
-          { address: '127.0.0.1:6382', usable: true, lag: Number.POSITIVE_INFINITY },
-          { address: '127.0.0.1:6383', usable: false, lag: 0 },
+          { address: '127.0.0.1:6381', usable: true, lag: 12.4, reads: 1 },
+          { address: '127.0.0.1:6382', usable: true, lag: Number.POSITIVE_INFINITY, reads: 0 },
+          { address: '127.0.0.1:6383', usable: false, lag: 0, reads: 0 },
         ],
       },
-      { ...WELL, name: 'other', waits: 'writes', why: '+selected-slave' },
+      { ...WELL, name: 'other', role: 'slave', waits: 'writes', why: '+selected-slave' },
     )
     expect(lines[0]).toBe('keyward 1.2.3: not ready, upstream main is unusable')
     expect(lines).toEqual(
       expect.arrayContaining([
         'upstream main: away, primary not found yet, found by sentinel',
         '  on purpose everything waits: PROXY PAUSE',
-        '  breaker: open',
+        '  refused so far: 7 held for too long, 0 for want of hold.memory, 8 at once',
+        '  breaker: open, not closed for 12 s',
         '  server: it is loading its data; memory is nearly full',
         '  failovers followed: 3, 1 lost writes, of 2 it is not known',
         '  sentinel 127.0.0.1:26379: names 127.0.0.1:6380',
@@ -84,9 +83,17 @@ describe('status', () => {
         '  replica 127.0.0.1:6381: at most 12 ms behind',
         '  replica 127.0.0.1:6382: not known how far behind',
         '  replica 127.0.0.1:6383: away',
-        'upstream other: usable, primary 127.0.0.1:6379',
+        'upstream other: usable, replica 127.0.0.1:6379',
         '  on purpose writes wait: +selected-slave',
       ]),
     )
+  })
+  it('names the tenants that are paused', () => {
+    expect(status({ ready: true, reason: 'ready', pausedTenants: ['acme', 'beta'] })).toContain(
+      'paused tenants: acme, beta',
+    )
+    const pausedTenants = Array.from({ length: 103 }, (_, i) => `t${i}`)
+    const line = status({ ready: true, reason: 'ready', pausedTenants }).find((one) => one.startsWith('paused'))
+    expect(line).toMatch(/^paused tenants: t0, .*, t99 and 3 more$/)
   })
 })
