@@ -141,7 +141,8 @@ export class Proxy implements ClientEnv, TenantServerHost {
   // ClientEnv.
 
   node(tenant: Tenant): Node {
-    return (this.upstreams.get(tenant.upstream) as Upstream).primary
+    // A job may outlive the upstream of its tenant.
+    return this.upstreams.get(tenant.upstream)?.primary as Node
   }
 
   indexOf(tenant: Tenant): number {

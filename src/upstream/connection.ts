@@ -31,6 +31,8 @@ export interface ConnectionHost {
   putBack(connection: Connection, x: Exchange, error: string): boolean
   /** This error says that the server cannot execute anything now (READONLY, LOADING …), and that is not meant to be so. */
   doubts(error: string): boolean
+  /** x, which only reads, was executed although an earlier request of its client may have been put back. True: the host keeps it. */
+  tooEarly(connection: Connection, x: Exchange): boolean
   /** A request of this client was executed although an earlier one was put back. */
   overtaken(client: ExchangeClient): void
   /** The reply to x was big and came on a lane for small ones. */
@@ -230,6 +232,14 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
     if (this.kind === 'lane') this.host.bigReply(x)
   }
 
+  tooEarly(x: Exchange): boolean {
+    return this.host.tooEarly(this, x)
+  }
+
+  ends(error: string): boolean {
+    return this.host.doubts(error.replace(WHY_ABORTED, '-'))
+  }
+
   overtaken(client: ExchangeClient): void {
     this.host.overtaken(client)
   }
@@ -239,7 +249,12 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
     const { now } = this.host.clock
     if (x.heldAt === 0) x.heldAt = now
     const demoted = error.startsWith(DEMOTED) || (this.interrupted && error.startsWith('-UNBLOCKED '))
-    if (!x.blocks || (now - x.heldAt > this.host.holdTime && !demoted)) return false
+    if (!x.blocks) {
+      // Of a client that watches keys, which are those of this server. But it is time to look where the primary is.
+      this.host.doubts(error)
+      return false
+    }
+    if (now - x.heldAt > this.host.holdTime && !demoted) return false
     return (demoted || this.host.doubts(error)) && x.client.reissue(x)
   }
 
@@ -261,5 +276,8 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
  * code is CLIENT UNBLOCK's, which is for the client.
  */
 const DEMOTED = '-UNBLOCKED force unblock'
+
+/** In front of the error that EXEC itself would have got. */
+const WHY_ABORTED = /^-EXECABORT [^:]*: /
 
 const HANDSHAKE_BYTES = 1024 * 1024

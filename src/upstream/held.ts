@@ -39,6 +39,10 @@ export class Held {
     return x
   }
 
+  *all(): Iterable<Exchange> {
+    for (let x = this.head; x !== undefined; x = x.next) yield x
+  }
+
   /** Takes out those that `pick` says, keeping the order of the rest. */
   take(pick: (x: Exchange) => boolean): Exchange[] {
     const taken: Exchange[] = []

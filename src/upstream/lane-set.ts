@@ -146,7 +146,8 @@ export class LaneSet implements Via {
   /** Opens one more lane, unless one is on its way. */
   open(): void {
     if (this.opening || !this.host.located) return
-    if (this.connections.filter((lane) => !lane.retired).length >= this.host.lanes) return
+    // One whose queue has to wait as a whole is of no use to those that may go on.
+    if (this.connections.filter((lane) => !lane.retired && !lane.frozen).length >= this.host.lanes) return
     this.opening = true
     this.connections.push(this.host.dialLane(this.key))
   }
@@ -227,6 +228,13 @@ export class LaneSet implements Via {
     this.held.add(x, this.host.now())
   }
 
+  /** x reads, and was executed before what was put back of its client: it is put back behind that. */
+  tooEarly(x: Exchange): boolean {
+    if (this.putBacks.size === 0 || x.client.via !== this) return false
+    this.held.add(x, this.host.now())
+    return true
+  }
+
   /** Something later of this client was executed: what was put back would now come too late. */
   overtaken(client: ExchangeClient): void {
     if (this.putBacks.size === 0) return
@@ -250,6 +258,7 @@ export class LaneSet implements Via {
   release(): void {
     // What was put back must not overtake what was sent behind it and may yet be executed.
     if (this.putBacks.size > 0 && this.connections.some((lane) => lane.retired && lane.queue.length > 0)) return
+    if (this.host.writesWait) this.releaseReads()
     while (this.held.count > 0 && this.host.open && !this.host.writesWait) {
       const lane = this.pick()
       if (lane === undefined) return
@@ -263,6 +272,22 @@ export class LaneSet implements Via {
       // All of one client on one lane; via is still this set for the first of them.
       if (client.via === this || !client.via?.fits(this.key.protocol, this.key.size === 'bulk')) client.via = lane
       client.via.schedule(x)
+    }
+  }
+
+  /** While writes wait: those of clients that only read. They came when no lane was ready, and would wait for what does not concern them. */
+  private releaseReads(): void {
+    const lane = this.held.count > 0 && this.host.open ? this.pick() : undefined
+    if (lane === undefined) return
+    const writers = new Set<ExchangeClient>()
+    for (const x of this.held.all()) if (isWrite(x)) writers.add(x.client)
+    for (const x of this.held.take((one) => !writers.has(one.client))) {
+      if (x.client.gone) {
+        fail(x, 'UPSTREAMDOWN')
+        continue
+      }
+      x.client.via = lane
+      lane.schedule(x)
     }
   }
 

@@ -1,9 +1,10 @@
 import type { Connection } from './connection.ts'
+import { Control } from './control.ts'
 import type { LaneSet } from './lane-set.ts'
 import type { Pins } from './pins.ts'
 import type { Subscribers } from './subscribers.ts'
 
-/** Numbers of one node, for metrics and for tests that look whether every place is empty. */
+/** Numbers of one node, without Keyward's own questions to it, for metrics and for tests that look whether every place is empty. */
 export interface NodeView {
   readonly connections: { lane: number; bulk: number; pin: number; connecting: number }
   readonly places: { sent: number; scheduled: number; abandoned: number; held: number }
@@ -27,11 +28,13 @@ export function viewNode(
   const bytes = { sent: 0, held: 0 }
   for (const { kind, queue, ready } of connections) {
     count[ready ? kind : 'connecting']++
+    bytes.sent += queue.inFlight + queue.waiting
     for (let x = queue.head; x !== undefined; x = x.next) {
-      if (x.place === 'scheduled' || x.place === 'abandoned') places[x.place]++
+      // Keyward's own questions (probes, PING) are nobody's requests.
+      if (x.client instanceof Control) bytes.sent -= x.size
+      else if (x.place === 'scheduled' || x.place === 'abandoned') places[x.place]++
       else places.sent++
     }
-    bytes.sent += queue.inFlight + queue.waiting
   }
   let oldest = 0
   for (const { held } of sets) {

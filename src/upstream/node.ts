@@ -346,6 +346,10 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     return verdict !== 'none'
   }
 
+  tooEarly(connection: Connection, x: Exchange): boolean {
+    return this.opened.get(connection)?.set?.tooEarly(x) === true
+  }
+
   overtaken(client: ExchangeClient): void {
     this.lanesets.overtaken(client)
   }

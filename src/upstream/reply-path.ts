@@ -1,4 +1,5 @@
 import type { Exchange, ExchangeClient, Via } from '../commands/exchange.ts'
+import { FLAG } from '../commands/spec.ts'
 import { BadReply, ReplyScanner } from '../resp/reply-scanner.ts'
 import { ATTRIBUTE, ERROR, PUSH } from '../resp/type-bytes.ts'
 import type { ExchangeQueue } from './exchange-queue.ts'
@@ -17,7 +18,14 @@ export interface ReplyPathHost extends Via {
   bigReply(x: Exchange): void
   /** x was answered by this error. True: it was not executed, and somebody keeps it to send it again. */
   takenBack(x: Exchange, error: string): boolean
-  /** x was executed although an earlier request of its client on this connection was put back. */
+  /** A member of a transaction was answered by this error. True: because nothing can be executed here now. */
+  ends(error: string): boolean
+  /**
+   * x, which only reads, was executed although an earlier request of its client on this connection was put back. True: it is
+   * put back, too, and will be sent again behind that.
+   */
+  tooEarly(x: Exchange): boolean
+  /** The same of one that may have written. */
   overtaken(client: ExchangeClient): void
 }
 
@@ -137,8 +145,19 @@ export class ReplyPath {
   /** False: x was not executed and is kept elsewhere. */
   private answer(x: Exchange, type: number, buf: Buffer, from: number, to: number, stable: boolean): boolean {
     const { host } = this
-    if (type === ERROR && !x.inTransaction && host.takenBack(x, buf.toString('latin1', from, to))) return false
-    if (x.client.via !== host && host.shared) host.overtaken(x.client)
+    if (type === ERROR) {
+      const error = buf.toString('latin1', from, to)
+      if (!x.inTransaction) {
+        if (host.takenBack(x, error)) return false
+      } else if (host.ends(error)) {
+        x.client.fail(x, 'EXECABORT')
+        return true
+      }
+    }
+    if (x.client.via !== host && host.shared) {
+      if ((x.spec.flags & FLAG.READONLY) !== 0 && host.tooEarly(x)) return false
+      host.overtaken(x.client)
+    }
     if (!x.client.deliver(x, type, buf, from, to, stable)) this.lying = true
     return true
   }
