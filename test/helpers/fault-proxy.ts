@@ -180,30 +180,9 @@ export class FaultProxy {
     const upstream = connect(this.target.port, this.target.host)
     upstream.on('error', () => {})
     const connection = this.accepted
-    const request: Pipe = {
-      connection,
-      from: client,
-      to: upstream,
-      direction: 'request',
-      queue: [],
-      passed: 0,
-      busy: false,
-      ended: false,
-      black: false,
-      orphan: false,
-    }
-    const reply: Pipe = {
-      connection,
-      from: upstream,
-      to: client,
-      direction: 'reply',
-      queue: [],
-      passed: 0,
-      busy: false,
-      ended: false,
-      black: false,
-      orphan: false,
-    }
+    const fresh = { connection, passed: 0, busy: false, ended: false, black: false, orphan: false }
+    const request: Pipe = { ...fresh, from: client, to: upstream, direction: 'request', queue: [] }
+    const reply: Pipe = { ...fresh, from: upstream, to: client, direction: 'reply', queue: [] }
     for (const pipe of [request, reply]) {
       pipe.from.setNoDelay(true)
       this.pipes.add(pipe)
