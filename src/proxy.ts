@@ -258,8 +258,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
       upstream.start()
       if (old === undefined) continue
       // Who paused it will resume it.
-      if (old.primary.suspension.since('paused') !== undefined)
-        upstream.primary.suspension.begin('paused', 'PROXY PAUSE')
+      upstream.primary.suspension.succeed(old.primary.suspension)
       retired.push([old, upstream])
     }
     for (const [name, upstream] of this.upstreams) {

@@ -72,7 +72,7 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   retired = false
   /** Writes, or all requests, wait for the end of a suspension: who has something here cannot go on here. */
   suspended = false
-  /** What is not sent stays so, in its order: for a connection whose queue may hold what has to wait. */
+  /** What is not sent stays so. Of pins. */
   frozen = false
   /** CLIENT UNBLOCK was sent for what blocks here, so that it can be issued again elsewhere. */
   interrupted = false
@@ -154,18 +154,22 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
       this.wire.write(this.queue.gather(this.host.clock.now))
   }
 
-  /** Sends what has been scheduled in this turn; what is scheduled from now on, and what does not fit the window, waits. */
-  suspend(): void {
-    if (this.suspended) return
-    this.flush()
+  /**
+   * Sends what has been scheduled in this turn. Who has something here schedules nothing more; of what does not fit the window,
+   * what `waits` is not sent. A pin sends nothing at all.
+   */
+  suspend(waits: (x: Exchange) => boolean): void {
+    if (!this.suspended) this.flush()
     this.suspended = true
-    this.frozen = this.kind === 'pin' || this.queue.waiting > 0
+    if (this.kind === 'pin') this.frozen = true
+    else this.queue.park(waits)
   }
 
   resume(): void {
     this.suspended = false
     this.frozen = false
     this.interrupted = false
+    this.queue.unpark()
     if (this.queue.sendable && !this.dirty) this.host.turn.add(this)
   }
 

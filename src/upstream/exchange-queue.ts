@@ -1,4 +1,4 @@
-import type { Exchange } from '../commands/exchange.ts'
+import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
 
 /** Bytes of requests that may be sent and unanswered on one connection. */
 export const WINDOW = 1024 * 1024
@@ -10,6 +10,8 @@ export const WINDOW = 1024 * 1024
  *     head -> x -> x -> x -> x -> x -> tail
  *     |    sent    |      scheduled
  *                  unsent
+ *
+ * Scheduled ones that have to wait may be `parked` beside the list, so that others can pass them.
  *
  * Sent means handed to write(); what is only scheduled can still go to another connection. Limits: a window of bytes
  * in flight; what is scheduled is bounded by its clients' `buffers.request`; abandoned slots by the node's watch.
@@ -26,6 +28,7 @@ export class ExchangeQueue {
   waiting = 0
   private tail: Exchange | undefined = undefined
   private unsent: Exchange | undefined = undefined
+  private parked: Exchange | undefined = undefined
 
   schedule(x: Exchange): void {
     x.moveTo('scheduled')
@@ -96,8 +99,54 @@ export class ExchangeQueue {
     this.abandoned++
   }
 
+  /** Parks all that is not sent and `waits`, and what its client has scheduled behind that. Those parked before are judged anew. */
+  park(waits: (x: Exchange) => boolean): void {
+    this.unpark()
+    const clients = new Set<ExchangeClient>()
+    let last: Exchange | undefined
+    for (let x = this.head; x !== this.unsent; x = (x as Exchange).next) last = x
+    let stays = last
+    let goes: Exchange | undefined
+    for (let x = this.unsent; x !== undefined; x = x.next) {
+      if (clients.has(x.client) || waits(x)) {
+        clients.add(x.client)
+        if (goes === undefined) this.parked = x
+        else goes.next = x
+        goes = x
+      } else {
+        if (stays === undefined) this.head = x
+        else stays.next = x
+        stays = x
+      }
+    }
+    if (goes === undefined) return
+    goes.next = undefined
+    if (stays === undefined) this.head = undefined
+    else stays.next = undefined
+    this.tail = stays
+    this.unsent = last === undefined ? this.head : last.next
+  }
+
+  /** Behind the others, which are of other clients: whoever has something parked here schedules nothing more. */
+  unpark(): void {
+    const first = this.parked
+    if (first === undefined) return
+    this.parked = undefined
+    if (this.tail === undefined) this.head = first
+    else this.tail.next = first
+    this.unsent ??= first
+    for (let x: Exchange | undefined = first; x !== undefined; x = x.next) this.tail = x
+  }
+
+  /** Sent, scheduled and parked. */
+  *all(): Iterable<Exchange> {
+    for (let x = this.head; x !== undefined; x = x.next) yield x
+    for (let x = this.parked; x !== undefined; x = x.next) yield x
+  }
+
   /** Empties the queue; returns its first exchange, the others behind it. */
   clear(): Exchange | undefined {
+    this.unpark()
     const first = this.head
     this.head = undefined
     this.tail = undefined

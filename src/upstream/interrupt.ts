@@ -30,7 +30,7 @@ export function interrupt(pin: Connection, host: InterruptHost, control: Control
  */
 function ask(pin: Connection, x: Exchange, host: InterruptHost, control: Control): void {
   for (const lane of host.connections()) {
-    if (lane.kind !== 'lane' || !lane.ready || lane.frozen || lane.runId !== pin.runId) continue
+    if (lane.kind !== 'lane' || !lane.ready || lane.runId !== pin.runId) continue
     pin.interrupted = true
     control.ask(lane, ['CLIENT', 'UNBLOCK', String(pin.id), 'ERROR'], host.now(), host.requestTime, (reply) => {
       if (reply?.startsWith('-') === true) host.missing('client unblock', reply.slice(1).trimEnd())

@@ -60,6 +60,8 @@ export class LaneSet implements Via {
   private readonly host: LaneHost
   private readonly backoff = new Backoff(50, 2000)
   private opening = false
+  /** Its last lane was lost, or could not be had, though those of another set may still look well. */
+  private lost = false
   /** Answers to requests that were put back, until it is known whether they may be sent again. */
   private readonly putBacks = new Map<Exchange, Buffer>()
 
@@ -117,7 +119,7 @@ export class LaneSet implements Via {
     // Behind the barrier it may have waited for others that were held: that time counts.
     if (x.heldAt === 0) x.heldAt = this.host.heldSince(x.receivedAt)
     // Of an upstream that is there, only this set's first lane is being opened: `buffers.request` is limit enough.
-    if ((!this.host.usable || this.host.writesWait) && this.held.bytes + x.size > this.host.holdMemory) {
+    if ((this.lost || !this.host.usable || this.host.writesWait) && this.held.bytes + x.size > this.host.holdMemory) {
       this.host.refusals.memory++
       fail(x, 'UPSTREAMDOWN')
     } else {
@@ -131,7 +133,7 @@ export class LaneSet implements Via {
     let load = Number.POSITIVE_INFINITY
     for (let i = 0; i < this.connections.length; i++) {
       const lane = this.connections[i]
-      if (!lane.ready || lane.retired || lane.frozen) continue
+      if (!lane.ready || lane.retired) continue
       const queued = lane.queue.inFlight + lane.queue.waiting
       if (queued < BUSY) return lane
       if (queued < load) {
@@ -146,14 +148,14 @@ export class LaneSet implements Via {
   /** Opens one more lane, unless one is on its way. */
   open(): void {
     if (this.opening || !this.host.located) return
-    // One whose queue has to wait as a whole is of no use to those that may go on.
-    if (this.connections.filter((lane) => !lane.retired && !lane.frozen).length >= this.host.lanes) return
+    if (this.connections.filter((lane) => !lane.retired).length >= this.host.lanes) return
     this.opening = true
     this.connections.push(this.host.dialLane(this.key))
   }
 
   ready(): void {
     this.opening = false
+    this.lost = false
     this.backoff.reset()
   }
 
@@ -161,6 +163,7 @@ export class LaneSet implements Via {
   closed(lane: Connection, left: Exchange | undefined, wasReady: boolean): void {
     this.connections = this.connections.filter((other) => other !== lane)
     if (!wasReady) this.opening = false
+    if (!lane.retired) this.lost = true
     const lost = sortLost(left)
     if (this.host.sendsElsewhere) requeue(lost)
     const now = this.host.now()

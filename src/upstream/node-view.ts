@@ -29,7 +29,7 @@ export function viewNode(
   for (const { kind, queue, ready } of connections) {
     count[ready ? kind : 'connecting']++
     bytes.sent += queue.inFlight + queue.waiting
-    for (let x = queue.head; x !== undefined; x = x.next) {
+    for (const x of queue.all()) {
       // Keyward's own questions (probes, PING) are nobody's requests.
       if (x.client instanceof Control) bytes.sent -= x.size
       else if (x.place === 'scheduled' || x.place === 'abandoned') places[x.place]++

@@ -196,7 +196,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     const connection: Connection = new Connection(kind, protocol, this.connect() as Dialled, handshake, this, () => {
       connection.runId = handshake.runId
       connection.epoch = this.epoch
-      if (this.writesWait) connection.suspend()
+      if (this.writesWait) this.suspension.hold(connection)
       if (set === undefined) this.pinPool.ready(connection)
       else this.laneReady(set)
     })
@@ -289,7 +289,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   }
 
   witness(): Connection | undefined {
-    return [...this.opened.keys()].find((one) => one.ready && !one.retired && !one.frozen && one.kind === 'lane')
+    return [...this.opened.keys()].find((one) => one.ready && !one.retired && one.kind === 'lane')
   }
 
   killRefused(error: string): void {

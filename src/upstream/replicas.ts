@@ -98,6 +98,8 @@ export class Replicas {
   ): Connection | undefined {
     const { list, lag } = this
     const { now } = this.env.clock
+    // A pause of the upstream is one of all its servers: where it waits for the primary, it waits.
+    if (this.primary.suspension.level === 'everything') return undefined
     for (let i = 0; i < list.length; i++) {
       const replica = list[(seed + i) % list.length]
       const { position } = replica

@@ -62,6 +62,8 @@ export class Suspension {
   private readonly host: SuspensionHost
   private readonly control: Control
   private timer: NodeJS.Timeout | undefined
+  /** Of nodes that were replaced by this one while they were paused. */
+  private readonly before: Suspension[] = []
   /** Replication offset of the server when everything was answered; undefined until known. */
   offset: number | undefined = undefined
 
@@ -105,6 +107,15 @@ export class Suspension {
     const { host } = this
     host.log.info({ upstream: host.name, reason, why, waits: this.level }, 'requests go on')
     host.resumed(reason)
+    if (reason === 'paused') for (const one of this.before.splice(0)) one.end(reason, why)
+  }
+
+  /** Our node takes the place of that of `other`, which ends what it has: a pause of that goes on here, and ends there when it ends here. */
+  succeed(other: Suspension): void {
+    const paused = other.reasons.get('paused')
+    if (paused === undefined) return
+    this.before.push(other)
+    this.begin('paused', paused.why)
   }
 
   /** The level that all reasons together ask for. */
@@ -121,9 +132,14 @@ export class Suspension {
       for (const connection of this.host.connections()) connection.resume()
     } else {
       // From here on nothing that waits is sent: the failover leaves 50 to 100 ms.
-      for (const connection of this.host.connections()) connection.suspend()
+      for (const connection of this.host.connections()) this.hold(connection)
       if (before === 'nothing' || level === 'everything') this.drain()
     }
+  }
+
+  /** For a connection that is new, too. */
+  hold(connection: Connection): void {
+    connection.suspend((x) => this.waits(x))
   }
 
   private drain(): void {

@@ -44,6 +44,8 @@ export class Upstream implements TopologyHost, NodeOwner {
   retire(successor: Upstream | undefined): void {
     this.topology.stop()
     this.replicas.stop()
+    // Nobody could end it any more.
+    if (successor === undefined) this.primary.suspension.end('paused', 'the upstream is not configured any more')
     this.primary.retire(successor?.primary)
   }
 

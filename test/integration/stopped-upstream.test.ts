@@ -1,133 +1,232 @@
-import { afterEach, expect, test } from 'vitest'
+import { createHook } from 'node:async_hooks'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
-import { request } from '../helpers/raw-client.ts'
+import { eventually, NOTHING_LEFT, type Places, places } from '../helpers/places.ts'
+import { type RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
 /**
- * A server that hangs, or dies and comes back again and again, costs its own tenants what they sent and nobody else
- * anything: memory stays bounded, nothing is left over, and nobody has to restart anything.
+ * An upstream that hangs, or comes and goes, costs its own tenants their time and nobody else anything: memory stays within
+ * its limits, other upstreams are served as ever, nothing has to be restarted, and nothing is left behind.
  */
 const TIER = process.env.KEYWARD_TIER ?? 'default'
-/** Milliseconds for which it hangs. */
-const STOPPED = TIER === 'default' ? 6000 : 30_000
-const ROUNDS = TIER === 'default' ? 5 : 200
-const MIB = 1024 * 1024
+const STOPPED = { long: 30_000, drill: 30_000 }[TIER] ?? 4000
+const ROUNDS = { long: 50, drill: 200 }[TIER] ?? 5
+const HELD = 1024 * 1024
+const MEMORY = 64 * 1024 * 1024
 
-const servers: RedisServer[] = []
-let keyward: Keyward | undefined
+let main: RedisServer
+let other: RedisServer
+let keyward: Keyward
+const clients: RawClient[] = []
+
+beforeAll(async () => {
+  main = await startRedis()
+  other = await startRedis()
+})
+
+afterAll(async () => {
+  await Promise.all([main?.stop(), other?.stop()])
+})
 
 afterEach(async () => {
+  for (const client of clients.splice(0)) client.destroy()
   keyward?.stop()
-  keyward = undefined
-  for (const server of servers.splice(0)) await server.stop()
+  expect(keyward?.proxy.faults).toBe(0)
 })
 
-async function startServer(): Promise<RedisServer> {
-  const server = await startRedis()
-  servers.push(server)
-  return server
+async function start(hold: object): Promise<void> {
+  const base = configFor(main, { memory: '64MiB' }, { timeouts: { request: '700ms', connect: '700ms' }, hold })
+  const gamma = { upstream: 'other', users: { default: { password: 'gamma' } } }
+  keyward = await startKeyward({
+    ...base,
+    upstreams: { ...(base.upstreams as object), other: { url: other.url } },
+    tenants: { ...(base.tenants as object), gamma },
+  })
+  expect(await eventually(() => keyward.proxy.ready().ready)).toBe(true)
 }
 
-test(`one of two upstreams is stopped for ${STOPPED / 1000} s`, { timeout: STOPPED + 60_000 }, async () => {
-  const [main, other] = [await startServer(), await startServer()]
-  const hold = { time: '1s', memory: '1MiB' }
-  const timeouts = { request: '1s', connect: '1s' }
-  const breaker = { window: '2s', volume: 3 }
-  keyward = await startKeyward(
-    configFor(main, {
-      upstreams: { main: { url: main.url, hold, timeouts, breaker }, other: { url: other.url } },
-      tenants: {
-        acme: { upstream: 'main', users: { default: { password: 'acme' } } },
-        beta: { upstream: 'other', users: { default: { password: 'beta' } } },
-      },
-    }),
-  )
-  const theirs = await keyward.connect({ password: 'beta' })
-  const ours = await Promise.all(Array.from({ length: 20 }, () => keyward?.connect({ password: 'acme' })))
-  const value = Buffer.alloc(16 * 1024, 'v')
-  let over = false
-  const outcomes = new Map<string, number>()
-  const before = process.memoryUsage().rss
+async function connect(tenant = 'acme', protocol: 2 | 3 = 2): Promise<RawClient> {
+  const client = await keyward.connect({ password: tenant })
+  clients.push(client)
+  if (protocol === 3) await client.command('HELLO', 3)
+  return client
+}
 
-  await main.kill('SIGSTOP')
-  const work = ours.map(async (client) => {
-    while (!over) {
-      client?.send(Buffer.concat(Array.from({ length: 50 }, () => request('SET', 'k', value))))
-      for (const reply of (await client?.replies(50)) ?? []) {
-        const word = String(reply).split(' ', 1)[0].trim()
-        outcomes.set(word, (outcomes.get(word) ?? 0) + 1)
+const KNOWN = /^(:|\$|\*|\+|_|-(OUTCOMEUNKNOWN|UPSTREAMDOWN|UPSTREAMTIMEOUT|EXECABORT) )/
+
+test('stopped: memory is bounded, other upstreams are served as ever, and it is used again when it is back', {
+  timeout: 3 * STOPPED + 120_000,
+}, async () => {
+  await start({ time: '1s', memory: '1MiB' })
+  let over = false
+  const strange: string[] = []
+  const counted: { key: string; acknowledged: number; unknown: number }[] = []
+  const work: Promise<void>[] = []
+  for (let i = 0; i < 10; i++) {
+    const count = { key: `n${i}`, acknowledged: 0, unknown: 0 }
+    counted.push(count)
+    const client = await connect(i % 2 === 0 ? 'acme' : 'beta', i % 3 === 0 ? 3 : 2)
+    const requests = [
+      request('INCR', count.key),
+      request('SET', `big${i}`, 'x'.repeat(200_000)),
+      request('GET', count.key),
+    ]
+    work.push(
+      (async () => {
+        while (!over) {
+          const replies = (await client.exchange(Buffer.concat(requests), 3)).map(String)
+          strange.push(...replies.filter((reply) => !KNOWN.test(reply)))
+          if (replies[0].startsWith(':')) count.acknowledged++
+          else if (replies[0].startsWith('-OUTCOMEUNKNOWN')) count.unknown++
+        }
+      })(),
+    )
+  }
+  // Those who block and those who are in the middle of something.
+  const [taker, multi] = [await connect(), await connect()]
+  work.push(
+    (async () => {
+      while (!over) {
+        strange.push(...[await taker.command('BLPOP', 'q', 1)].filter((reply) => !KNOWN.test(reply)))
+        const replies = await multi.exchange(
+          Buffer.concat([request('MULTI'), request('INCR', 'm'), request('EXEC')]),
+          3,
+        )
+        strange.push(...replies.map(String).filter((reply) => !KNOWN.test(reply)))
       }
-      // Refused at once, they would do nothing else.
+    })(),
+  )
+  const latencies: number[] = []
+  for (const protocol of [2, 3] as const) {
+    const client = await connect('gamma', protocol)
+    work.push(
+      (async () => {
+        while (!over) {
+          const begun = performance.now()
+          const replies = await client.exchange(Buffer.concat([request('SET', 'g', 1), request('GET', 'g')]), 2)
+          expect(replies.map(String)).toEqual(['+OK\r\n', '$1\r\n1\r\n'])
+          latencies.push(performance.now() - begun)
+          await new Promise((resolve) => setTimeout(resolve, 2))
+        }
+      })(),
+    )
+  }
+  const all = Promise.all(work)
+  all.catch(() => {})
+  try {
+    expect(
+      await eventually(() => latencies.length > 100 && counted.every(({ acknowledged }) => acknowledged > 5)),
+    ).toBe(true)
+    const rss = process.memoryUsage.rss()
+    latencies.length = 0
+    await main.kill('SIGSTOP')
+    const until = Date.now() + STOPPED
+    let [held, memory] = [0, 0]
+    while (Date.now() < until) {
+      held = Math.max(held, places(keyward).heldBytes)
+      memory = Math.max(memory, keyward.proxy.memory.total)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-  })
-  let slowest = 0
-  let most = 0
-  const end = performance.now() + STOPPED
-  while (performance.now() < end) {
-    const asked = performance.now()
-    expect(await theirs.command('SET', 'b', 1)).toBe('+OK\r\n')
-    slowest = Math.max(slowest, performance.now() - asked)
-    most = Math.max(most, places(keyward).heldBytes)
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    const during = latencies.splice(0).sort((a, b) => a - b)
+    expect(held).toBeLessThanOrEqual(4 * HELD)
+    expect(memory).toBeLessThanOrEqual(MEMORY)
+    expect(process.memoryUsage.rss() - rss).toBeLessThan(200 * 1024 * 1024)
+    expect(during.length).toBeGreaterThan(STOPPED / 50)
+    expect(during[Math.floor(during.length / 2)], 'median, ms').toBeLessThan(100)
+    expect(during.at(-1), 'longest, ms').toBeLessThan(1500)
+    const before = counted.map(({ acknowledged }) => acknowledged)
+    await main.kill('SIGCONT')
+    const goesOn = () => counted.every(({ acknowledged }, i) => acknowledged > before[i] + 20)
+    expect(await eventually(goesOn, 20_000)).toBe(true)
+    expect(await eventually(() => keyward.proxy.ready().ready)).toBe(true)
+  } finally {
+    over = true
+    await main.kill('SIGCONT')
   }
-  await main.kill('SIGCONT')
-  over = true
-  await Promise.all(work)
-
-  expect(most).toBeLessThanOrEqual(MIB)
-  // 20 clients with 50 requests of 16 KiB each, some copies, and what the runtime makes of it.
-  expect(process.memoryUsage().rss - before).toBeLessThan(300 * MIB)
-  expect(slowest, 'ms for a request to the other upstream').toBeLessThan(1000)
-  expect([...outcomes.keys()].filter((word) => !/^(\+OK|-UPSTREAMDOWN|-OUTCOMEUNKNOWN)$/.test(word))).toEqual([])
-  const client = await keyward.connect({ password: 'acme' })
-  expect(await eventually(async () => (await client.command('SET', 'a', 1)) === '+OK\r\n', 30_000)).toBe(true)
-  for (const one of [...ours, client, theirs]) one?.destroy()
-  expect(await eventually(() => places(keyward as Keyward).clients === 0)).toBe(true)
-  expect(await eventually(() => places(keyward as Keyward).abandoned === 0)).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  await all
+  expect(strange).toEqual([])
+  for (const [i, { key, acknowledged, unknown }] of counted.entries()) {
+    const final = Number(await main.cli('GET', `${i % 2 === 0 ? 'acme' : 'beta'}:${key}`))
+    expect(final).toBeGreaterThanOrEqual(acknowledged)
+    expect(final).toBeLessThanOrEqual(acknowledged + unknown)
+  }
+  expect(
+    await eventually(() => places(keyward).abandoned + places(keyward).held + places(keyward).unanswered === 0),
+  ).toBe(true)
 })
 
-test(`${ROUNDS} rounds of kill and restart leave nothing behind`, { timeout: ROUNDS * 4000 + 60_000 }, async () => {
-  const redis = await startServer()
-  keyward = await startKeyward(configFor(redis))
-  const up = keyward
-  const client = await up.connect({ password: 'acme' })
-  const blocked = await up.connect({ password: 'acme' })
-  const subscriber = await up.connect({ password: 'acme' })
-  await subscriber.command('SUBSCRIBE', 'news')
-  const resources = () => {
-    const counts = new Map<string, number>()
-    // Its own test servers' pipes and timers come and go with them.
-    for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
-    return { sockets: counts.get('TCPSocketWrap') ?? 0, timers: counts.get('Timeout') ?? 0 }
+test(`killed and started again ${ROUNDS} times: no socket, timer or place is left behind`, {
+  timeout: ROUNDS * 10_000 + 60_000,
+}, async () => {
+  const timers = new Set<number>()
+  const hook = createHook({
+    init: (id, type) => void (type === 'Timeout' && timers.add(id)),
+    destroy: (id) => void timers.delete(id),
+  })
+  hook.enable()
+  await start({ time: '10s' })
+  let over = false
+  const strange: string[] = []
+  let done = 0
+  const work: Promise<void>[] = []
+  const busy = async (client: RawClient, ...requests: (string | number)[][]) => {
+    const bytes = Buffer.concat(requests.map((words) => request(...words)))
+    while (!over) {
+      const replies = (await client.exchange(bytes, requests.length)).map(String)
+      strange.push(...replies.filter((reply) => !/^(:|\$|\*|\+|_|-(OUTCOMEUNKNOWN|EXECABORT) )/.test(reply)))
+      done++
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
   }
-  const round = async (n: number) => {
-    blocked.send(request('BLPOP', 'q', 0))
-    client.send(request('SET', 'a', n))
-    await redis.kill('SIGKILL')
-    await redis.restart()
-    expect(String(await client.reply())).toMatch(/^(\+OK|-OUTCOMEUNKNOWN )/)
-    // It blocked, and so it is not known whether it took something; or it came too late for that, and blocks now.
-    expect(await client.command('LPUSH', 'q', 'x')).toMatch(/^:/)
-    expect(String(await blocked.reply())).toMatch(/^(-OUTCOMEUNKNOWN |\*2)/)
-    await client.command('DEL', 'q')
-    expect(await eventually(async () => (await client.command('INCR', 'n')).startsWith(':'), 30_000)).toBe(true)
+  for (const protocol of [2, 3] as const) {
+    work.push(busy(await connect('acme', protocol), ['INCR', 'n'], ['GET', 'n']))
+    work.push(busy(await connect('beta', protocol), ['MULTI'], ['INCR', 'm'], ['EXEC']))
+    work.push(busy(await connect('acme', protocol), ['BLPOP', 'q', 0.05]))
+    work.push(busy(await connect('acme', protocol), ['SET', 'big', 'x'.repeat(1_200_000)], ['STRLEN', 'big']))
+    work.push(busy(await connect('beta', protocol), ['DBSIZE'], ['WAIT', 0, 10]))
+    await (await connect('acme', protocol)).exchange(request('SUBSCRIBE', 'news'))
   }
-  await round(0)
-  const settled = async () => {
-    await eventually(async () => (await client.command('PUBLISH', 'news', 'x')) === ':1\r\n', 30_000)
-    await eventually(() => up.proxy.view().upstreams[0].node.connections.connecting === 0)
-    return resources()
+  const all = Promise.all(work)
+  all.catch(() => {})
+  const goesOn = async () => {
+    const before = done
+    expect(await eventually(() => done > before + 50 && keyward.proxy.ready().ready)).toBe(true)
   }
-  const first = await settled()
-  for (let n = 1; n <= ROUNDS; n++) await round(n)
-  const last = await settled()
-  expect(last.sockets).toBeLessThanOrEqual(first.sockets + 3)
-  expect(last.timers).toBeLessThanOrEqual(first.timers + 5)
-  for (const one of [client, blocked, subscriber]) one.destroy()
-  expect(await eventually(() => places(up).clients === 0)).toBe(true)
-  expect(places(up)).toMatchObject(NOTHING_LEFT)
-  expect(up.proxy.faults).toBe(0)
+  /** What is open at a moment when nothing is under way; the test's own clients included. */
+  const open = () => ({
+    sockets: process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length,
+    timers: timers.size,
+    heard: keyward.proxy.view().upstreams.map(({ node }) => node.subscriber.connections),
+  })
+  try {
+    const round = async () => {
+      await main.kill('SIGKILL')
+      await main.restart()
+      await goesOn()
+    }
+    await round()
+    const before = open()
+    for (let i = 0; i < ROUNDS; i++) await round()
+    // Lanes and pins come and go with the load: what is left behind would grow with the rounds.
+    const slack = 5 + ROUNDS / 10
+    expect(
+      await eventually(() => open().sockets <= before.sockets + slack && open().timers <= before.timers + slack),
+      JSON.stringify([before, open()]),
+    ).toBe(true)
+  } finally {
+    over = true
+  }
+  await all
+  expect(strange).toEqual([])
+  for (const client of clients.splice(0)) client.destroy()
+  const left = Object.entries(NOTHING_LEFT)
+  expect(
+    await eventually(() => left.every(([place, count]) => places(keyward)[place as keyof Places] === count)),
+    JSON.stringify(places(keyward)),
+  ).toBe(true)
+  keyward.stop()
+  // Timers of Keyward's own are gone with it.
+  expect(await eventually(() => timers.size <= 2), `${timers.size} timers`).toBe(true)
+  hook.disable()
 })
