@@ -34,7 +34,8 @@ export class Operator {
   private readonly host: OperatorHost
   /** Gates of paused tenants, by name. */
   private readonly paused = new Map<string, Gate>()
-  private readonly failingOver = new Set<Upstream>()
+  /** By name. */
+  private readonly failingOver = new Set<string>()
 
   constructor(host: OperatorHost) {
     this.host = host
@@ -42,12 +43,14 @@ export class Operator {
 
   async pause(target: Target, patience: number): Promise<string> {
     if (target !== 'everything' && 'tenant' in target) return this.pauseTenant(target.tenant, patience)
-    const upstreams = this.upstreams(target)
-    for (const { primary } of upstreams) primary.suspension.begin('paused', 'PROXY PAUSE')
-    const drained = await until(() => upstreams.every(({ primary }) => primary.suspension.drained), patience)
+    const all = this.upstreams(target).flatMap(({ line }) => line.map(({ primary }) => primary.suspension))
+    for (const suspension of all) suspension.begin('paused', 'PROXY PAUSE')
+    const resumed = () => all.some((suspension) => suspension.since('paused') === undefined)
+    const drained = await until(() => all.every((suspension) => suspension.drained) || resumed(), patience)
     const what = nameOf(target)
+    if (resumed()) return `paused ${what}, and resumed before all requests were answered`
     if (drained) return `paused ${what}: nothing is under way`
-    const left = upstreams.reduce((sum, { primary }) => sum + primary.suspension.underWay, 0)
+    const left = all.reduce((sum, { underWay }) => sum + underWay, 0)
     return `paused ${what}; ${left} requests sent before are still not answered`
   }
 
@@ -80,10 +83,12 @@ export class Operator {
     const upstreams = this.upstreams(target)
     let any = false
     for (const upstream of upstreams) {
-      if (this.failingOver.has(upstream)) throw this.busy(upstream)
-      if (upstream.primary.suspension.since('paused') === undefined) continue
-      any = true
-      upstream.primary.suspension.end('paused', 'PROXY RESUME')
+      if (this.failingOver.has(upstream.options.name)) throw this.busy(upstream)
+      for (const { primary } of upstream.line) {
+        if (primary.suspension.since('paused') === undefined) continue
+        any = true
+        primary.suspension.end('paused', 'PROXY RESUME')
+      }
     }
     if (target === 'everything') for (const name of [...this.paused.keys()]) any = this.resumeTenant(name) || any
     return any ? `resumed ${nameOf(target)}` : `${nameOf(target)} was not paused`
@@ -111,33 +116,45 @@ export class Operator {
 
   async failover(name: string | undefined, patience: number): Promise<string> {
     const upstream = this.sentinelUpstream(name)
-    if (this.failingOver.has(upstream)) throw this.busy(upstream)
-    const { primary } = upstream
+    const { options, primary } = upstream
+    if (this.failingOver.has(options.name)) throw this.busy(upstream)
+    this.failingOver.add(options.name)
     const begun = performance.now()
     const left = () => Math.max(0, patience - (performance.now() - begun))
-    this.failingOver.add(upstream)
+    // Writes that wait for longer than hold.time are refused, and the failover itself needs a part of that.
+    const ready = begun + Math.min(patience, options.hold.time / 2)
     try {
-      primary.suspension.begin('planned', 'PROXY FAILOVER')
-      if (!(await until(() => primary.suspension.drained, left()))) {
-        const { underWay } = primary.suspension
-        throw new OperationFailed(
-          `${underWay} writes are still not answered`,
-          'try again when no long command runs, or give it more TIMEOUT',
-        )
-      }
-      await this.synced(upstream, left)
-      const { count, lossy } = primary.whereabouts.moves
+      for (const one of upstream.line) one.primary.suspension.begin('planned', 'PROXY FAILOVER')
+      await this.drained(upstream, ready)
+      await this.synced(upstream, ready)
+      const { moves } = primary.whereabouts
+      const { count, lossy, unproven } = moves
       await this.ask(upstream)
-      if (!(await until(() => primary.whereabouts.moves.count > count && primary.usable, Math.max(left(), 1000)))) {
+      if (!(await until(() => moves.count > count && primary.usable, Math.max(left(), 1000)))) {
         throw new OperationFailed('the new primary cannot be used yet', 'see the log; requests go on when it can')
       }
       const { address } = upstream.view()
-      if (primary.whereabouts.moves.lossy > lossy) return `failed over to ${address}, BUT WRITES WERE LOST: see the log`
+      if (moves.lossy > lossy) return `failed over to ${address}, BUT WRITES WERE LOST: see the log`
+      if (moves.unproven > unproven)
+        return `failed over to ${address}; whether it has everything is not known: see the log`
       return `failed over to ${address}: nothing was lost, writes waited ${Math.round(performance.now() - begun)} ms`
     } finally {
-      this.failingOver.delete(upstream)
-      primary.suspension.end('planned', 'the failover is over')
+      this.failingOver.delete(options.name)
+      // A reload may have put another in its place.
+      for (const one of [upstream, ...(this.host.upstreams.get(options.name)?.line ?? [])]) {
+        one.primary.suspension.end('planned', 'the failover is over')
+      }
     }
+  }
+
+  private async drained({ line }: Upstream, deadline: number): Promise<void> {
+    const all = line.map(({ primary }) => primary.suspension)
+    if (await until(() => all.every((suspension) => suspension.drained), deadline - performance.now())) return
+    const underWay = all.reduce((sum, suspension) => sum + suspension.underWay, 0)
+    throw new OperationFailed(
+      `${underWay} writes are still not answered`,
+      'try again when no long command runs; half of hold.time is the most that is waited for this',
+    )
   }
 
   private async ask({ topology }: Upstream): Promise<void> {
@@ -149,19 +166,22 @@ export class Operator {
     }
   }
 
-  /** Waits until every replica that is online has all that the primary has. */
-  private async synced({ primary }: Upstream, left: () => number): Promise<void> {
+  /** Waits until every replica that may be chosen has all that the primary has. */
+  private async synced({ primary }: Upstream, deadline: number): Promise<void> {
     do {
-      const state = await primary.probes.synced(Math.min(left(), 1000))
+      const state = await primary.probes.synced(Math.max(1, Math.min(deadline - performance.now(), 1000)))
       if (state === 'all') return
       if (state === 'none') {
-        throw new OperationFailed('the primary has no replica that is online', 'add one: REPLICAOF on another server')
+        throw new OperationFailed(
+          'the primary has no replica that is online and answers',
+          'add one: REPLICAOF on another server',
+        )
       }
       await sleep(STEP)
-    } while (left() > 0)
+    } while (performance.now() < deadline)
     throw new OperationFailed(
       'a replica lags behind',
-      'wait until it has caught up (INFO replication), or give more TIMEOUT',
+      'wait until it has caught up (INFO replication); half of hold.time is the most that is waited for this',
     )
   }
 

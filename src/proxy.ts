@@ -65,6 +65,8 @@ export class Proxy implements ClientEnv, TenantServerHost {
   readonly dispatcher: Dispatcher
   readonly operations = new Operator(this)
   readonly upstreams = new Map<string, Upstream>()
+  /** Replaced by a reload, with something left to end. */
+  private retired: readonly Upstream[] = []
   private doors: Door[] = []
   private readonly statsOf = new Map<string, Stats>()
   private readonly indices = new Map<string, number>()
@@ -255,11 +257,11 @@ export class Proxy implements ClientEnv, TenantServerHost {
       if (old !== undefined && isDeepStrictEqual(before.upstreams.get(name), options)) continue
       const upstream = this.openUpstream(options)
       this.upstreams.set(name, upstream)
+      if (old !== undefined) {
+        upstream.succeed(old)
+        retired.push([old, upstream])
+      }
       upstream.start()
-      if (old === undefined) continue
-      // Who paused it will resume it.
-      upstream.primary.suspension.succeed(old.primary.suspension)
-      retired.push([old, upstream])
     }
     for (const [name, upstream] of this.upstreams) {
       if (config.upstreams.has(name)) continue
@@ -274,6 +276,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     for (const [client, door] of [...this.clients]) client.reconfigure(config.tenants, door.authenticator)
     // Last: what the old nodes give up goes where the clients belong now.
     for (const [old, successor] of retired) old.retire(successor)
+    this.retired = [...this.retired, ...retired.map(([old]) => old)].filter(({ primary }) => !primary.ended)
     this.log.info({ generation: this.generation }, 'configuration replaced')
   }
 
@@ -306,7 +309,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     this.draining = true
     for (const door of this.doors) door.listener.close()
     for (const client of [...this.clients.keys()]) client.cut()
-    for (const upstream of this.upstreams.values()) upstream.stop()
+    for (const upstream of [...this.upstreams.values(), ...this.retired]) upstream.stop()
   }
 }
 

@@ -60,7 +60,7 @@ export class Availability {
     this.saidAt = now
   }
 
-  /** Called ten times a second. `now`: clock time; `timedOut`: requests whose time was up since the last call; `heard`: some reply came. */
+  /** Called ten times a second. `now`: clock time; `timedOut`: some connection does not answer in time; `heard`: some reply came. */
   tick(now: number, timedOut: boolean, heard: boolean): void {
     if (timedOut) this.breaker.failed()
     else if (heard) this.breaker.succeeded()

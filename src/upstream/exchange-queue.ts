@@ -93,6 +93,24 @@ export class ExchangeQueue {
     if (x.place === 'abandoned') this.abandoned--
   }
 
+  /** Takes out the oldest of those that are not sent, as long as they are `late`. Parked ones are not looked at. */
+  expire(late: (x: Exchange) => boolean): Exchange[] {
+    const expired: Exchange[] = []
+    let last: Exchange | undefined
+    for (let x = this.head; x !== this.unsent; x = (x as Exchange).next) last = x
+    for (let x = this.unsent; x !== undefined && late(x); x = this.unsent) {
+      this.unsent = x.next
+      if (last === undefined) this.head = x.next
+      else last.next = x.next
+      if (x === this.tail) this.tail = last
+      x.next = undefined
+      this.length--
+      this.waiting -= x.size
+      expired.push(x)
+    }
+    return expired
+  }
+
   /** x, which is sent, has been answered for good; its slot still waits for the reply. */
   abandon(x: Exchange): void {
     x.moveTo('abandoned')

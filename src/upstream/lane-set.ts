@@ -19,6 +19,8 @@ export interface LaneKey {
 export interface LaneHost {
   readonly lanes: number
   readonly holdMemory: number
+  /** Of all sets. */
+  readonly heldBytes: number
   readonly holdTime: number
   now(): number
   /** False while data of a lost connection may still be executed, or the server's role is in doubt. */
@@ -119,7 +121,10 @@ export class LaneSet implements Via {
     // Behind the barrier it may have waited for others that were held: that time counts.
     if (x.heldAt === 0) x.heldAt = this.host.heldSince(x.receivedAt)
     // Of an upstream that is there, only this set's first lane is being opened: `buffers.request` is limit enough.
-    if ((this.lost || !this.host.usable || this.host.writesWait) && this.held.bytes + x.size > this.host.holdMemory) {
+    if (
+      (this.lost || !this.host.usable || this.host.writesWait) &&
+      this.host.heldBytes + x.size > this.host.holdMemory
+    ) {
       this.host.refusals.memory++
       fail(x, 'UPSTREAMDOWN')
     } else {
@@ -171,7 +176,7 @@ export class LaneSet implements Via {
       x.client.via = this
       // A reply that breaks its connection every time would otherwise break one after the other.
       const late = x.heldAt !== 0 && now - x.heldAt >= this.host.holdTime
-      const full = this.held.bytes + x.size > this.host.holdMemory
+      const full = this.host.heldBytes + x.size > this.host.holdMemory
       if (!x.client.gone && !late && !full) {
         this.held.add(x, now)
         continue

@@ -25,6 +25,13 @@ export class LaneSets {
     for (const set of this.sets) if (set !== undefined) yield set
   }
 
+  /** Bytes held in front of all of them. */
+  get heldBytes(): number {
+    let sum = 0
+    for (const { held } of this.all()) sum += held.bytes
+    return sum
+  }
+
   /** A lane of each, unless one is there or on its way. */
   open(): void {
     for (const set of this.all()) set.open()

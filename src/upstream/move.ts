@@ -25,6 +25,12 @@ export class Moves {
     this.underWay = { offset, since }
   }
 
+  /** A name led to another primary: nobody drained the old one. */
+  byName(): void {
+    this.count++
+    this.unproven++
+  }
+
   /**
    * The new primary's INFO. True: it provably has all that was acknowledged. It was a replica up to `second_repl_offset`,
    * so that one is the drained offset + 1, or more when others wrote too (s13).

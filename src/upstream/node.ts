@@ -98,6 +98,13 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     this.subscribers.stop()
   }
 
+  /** Takes the place of `elder`, which is perhaps at the same server. */
+  succeed(elder: Node): void {
+    this.suspension.succeed(elder.suspension)
+    this.whereabouts.succeed(elder.whereabouts)
+    this.facts.runId = elder.facts.runId
+  }
+
   /**
    * Its configuration was replaced: what is under way is finished, then it stops. What it holds goes to `successor`,
    * if there is one: the old address may be the very reason why it is held.
@@ -122,6 +129,9 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   }
   get holdMemory(): number {
     return this.options.hold.memory
+  }
+  get heldBytes(): number {
+    return this.lanesets.heldBytes
   }
   get holdTime(): number {
     return this.options.hold.time
@@ -379,21 +389,22 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
 
   private tick(): void {
     const now = this.clock.tick()
-    let late = 0
+    let late = false
     let heard = false
     for (const [connection, opened] of this.opened) {
       if (!connection.ready) {
         if (now - opened.since > this.options.timeouts.connect) connection.close('timed out while connecting')
       } else {
-        late += this.inspect(connection, now)
+        late = this.inspect(connection, now) || late
         if (now - connection.lastBytesAt <= TICK) heard = true
       }
     }
     if (this.retiring && this.unused) {
       this.stop()
+      this.owner.ended()
       return
     }
-    this.availability.tick(now, late > 0, heard)
+    this.availability.tick(now, late, heard)
     this.probes.tick(now)
     this.suspension.tick(now)
     this.whereabouts.tick(now)
@@ -413,17 +424,19 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     return places.sent + places.scheduled + places.abandoned + places.held + lent + this.subscribers.size === 0
   }
 
-  /** Returns how many requests were answered because their time was up. */
-  private inspect(connection: Connection, now: number): number {
+  /** True: it does not answer in time. */
+  private inspect(connection: Connection, now: number): boolean {
     const { request } = this.options.timeouts
-    if (connection.queue.head !== undefined) return checkTimeOuts(connection, now, request)
+    if (connection.queue.head !== undefined) {
+      return checkTimeOuts(connection, now, request, this.options.hold.time, this.refusals)
+    }
     if (connection.retired && connection.holder === undefined) {
       connection.close('retired')
     } else if (connection.holder === undefined && now - connection.lastBytesAt > this.options.keepAlive) {
       // Not on a pin that is lent: inside MULTI the PING would be queued.
       this.control.ask(connection, ['PING'], now, request, () => undefined)
     }
-    return 0
+    return false
   }
 
   view(): NodeView {

@@ -18,7 +18,7 @@ const LATEST = 1000
 const SILENT = 1000
 
 /** What is a replica's owner: nobody looks for another primary because of it, and it keeps no request that it cannot execute. */
-const OWNER: NodeOwner = { mustBe: 'slave', doubt() {}, sendsElsewhere: true }
+const OWNER: NodeOwner = { mustBe: 'slave', doubt() {}, ended() {}, sendsElsewhere: true }
 
 /** One replica that may be read. */
 class Replica {

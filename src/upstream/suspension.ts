@@ -62,8 +62,6 @@ export class Suspension {
   private readonly host: SuspensionHost
   private readonly control: Control
   private timer: NodeJS.Timeout | undefined
-  /** Of nodes that were replaced by this one while they were paused. */
-  private readonly before: Suspension[] = []
   /** Replication offset of the server when everything was answered; undefined until known. */
   offset: number | undefined = undefined
 
@@ -107,15 +105,11 @@ export class Suspension {
     const { host } = this
     host.log.info({ upstream: host.name, reason, why, waits: this.level }, 'requests go on')
     host.resumed(reason)
-    if (reason === 'paused') for (const one of this.before.splice(0)) one.end(reason, why)
   }
 
-  /** Our node takes the place of that of `other`, which ends what it has: a pause of that goes on here, and ends there when it ends here. */
+  /** Our node takes the place of that of `other`: what the operator began there holds here, too, and so does a demotion. */
   succeed(other: Suspension): void {
-    const paused = other.reasons.get('paused')
-    if (paused === undefined) return
-    this.before.push(other)
-    this.begin('paused', paused.why)
+    for (const [reason, { why }] of other.reasons) if (reason !== 'failover') this.begin(reason, why)
   }
 
   /** The level that all reasons together ask for. */

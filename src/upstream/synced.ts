@@ -1,7 +1,10 @@
 import { healthReport } from './health-report.ts'
 import { parseInfo } from './info.ts'
 
-/** Whether replicas have everything: all of those that are online, not all, there are none, or nobody knows. */
+/** Seconds. A replica acknowledges once a second. */
+const SILENT = 3
+
+/** Whether replicas have everything: all of those that are online and answer, not all, there are none, or nobody knows. */
 export type Synced = 'all' | 'some' | 'none' | 'unknown'
 
 /**
@@ -17,7 +20,8 @@ export async function askSynced(
   const info = await ask(['INFO', 'replication'])
   if (info === undefined || info.startsWith('-')) return 'unknown'
   const { replicas } = healthReport(parseInfo(Buffer.from(info, 'latin1')), 0, 0).replication
-  const online = replicas.filter(({ state }) => state === 'online').length
+  // Online is what it was when it was heard last; one that has been silent since is not chosen, and would be waited for in vain.
+  const online = replicas.filter(({ state, lag }) => state === 'online' && (lag ?? 0) <= SILENT).length
   if (online === 0) return 'none'
   const [, reply] = await Promise.all([ask(['PING']), ask(['WAIT', String(online), String(Math.ceil(patience))])])
   if (reply === undefined || !reply.startsWith(':')) return 'unknown'

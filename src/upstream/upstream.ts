@@ -18,6 +18,7 @@ export class Upstream implements TopologyHost, NodeOwner {
   readonly replicas: Replicas
   readonly sendsElsewhere = false
   private readonly env: NodeEnv
+  private elders: readonly Upstream[] = []
   private doubtedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: UpstreamOptions, env: NodeEnv) {
@@ -40,13 +41,30 @@ export class Upstream implements TopologyHost, NodeOwner {
     this.primary.stop()
   }
 
-  /** Its configuration was replaced: see Node.retire. */
+  /** It takes the place of `elder`, before anything is sent here. */
+  succeed(elder: Upstream): void {
+    this.elders = [elder, ...elder.line.slice(1)]
+    this.primary.succeed(elder.primary)
+  }
+
+  /** This one, and those before it that have not ended what they had: what is done to an upstream is done to all of them. */
+  get line(): readonly Upstream[] {
+    return [this, ...this.elders.filter(({ primary }) => !primary.ended)]
+  }
+
+  /**
+   * Its configuration was replaced: see Node.retire. What it still has (transactions, blocked commands) must go on hearing of
+   * failovers, so its topology lives as long as that.
+   */
   retire(successor: Upstream | undefined): void {
-    this.topology.stop()
     this.replicas.stop()
     // Nobody could end it any more.
     if (successor === undefined) this.primary.suspension.end('paused', 'the upstream is not configured any more')
     this.primary.retire(successor?.primary)
+  }
+
+  ended(): void {
+    this.topology.stop()
   }
 
   // For the topology.

@@ -62,6 +62,12 @@ export class Whereabouts {
     return !this.moving && this.address !== undefined && !this.doubt.quiet(this.host.clock.now)
   }
 
+  /** Ours takes the place of `elder`: what is known of its server may be true of ours, whose connections will tell. */
+  succeed(elder: Whereabouts): void {
+    this.epoch = elder.epoch
+    this.doubt.wasPrimary = elder.doubt.wasPrimary
+  }
+
   /** A new connection is at another process than those before. `info`: its INFO. */
   another(info: ReadonlyMap<string, string>): void {
     if (!this.moves.proves(info)) this.epoch++
@@ -72,7 +78,8 @@ export class Whereabouts {
     const { doubt, host } = this
     if (host.facts.role !== 'slave') {
       doubt.primary()
-      this.leaveOthers()
+      const demoted = host.suspension.since('demoted') !== undefined
+      if (this.leaveOthers() || demoted) this.moves.byName()
       host.suspension.end('demoted', 'its name leads to a primary')
     } else if (doubt.wasPrimary) {
       host.suspension.begin('demoted', 'it was a primary and is a replica now')
@@ -89,19 +96,22 @@ export class Whereabouts {
 
   /**
    * The name leads to another process than before: connections to the old one end what they have and are left. A
-   * transaction there would be lost with its server.
+   * transaction there would be lost with its server. True: there were some.
    */
-  private leaveOthers(): void {
+  private leaveOthers(): boolean {
     const { host } = this
     const { runId } = host.facts
-    if (runId === '') return
+    if (runId === '') return false
+    let left = false
     for (const connection of [...host.connections()]) {
       if (!connection.ready || connection.runId === runId || connection.runId === '') continue
+      left ||= !connection.retired
       connection.retired = true
       if (connection.kind !== 'pin') continue
       if (connection.queue.head?.blocks === true) host.interrupt(connection)
       else connection.close(MOVED)
     }
+    return left
   }
 
   /** The primary is at `address`: all connections to another one are closed, and what is held goes there. */

@@ -86,6 +86,25 @@ export class Crew {
     }, protocol)
   }
 
+  /** Each raise is followed by WAIT, and what that covers is not lost, whatever happens to the primary. */
+  waiter(key: string, replicas: number): Promise<void> {
+    let covered = 0
+    this.audits.push(async () => {
+      const final = Number((await this.value(`acme:${key}`)) ?? 0)
+      if (final < covered) this.wrong.push(`${key}: ${final}, though ${covered} were covered by WAIT`)
+    })
+    return this.join(async (client) => {
+      while (!this.over) {
+        const raised = await client.command('INCR', key)
+        if (!this.judge(raised, /^:/, 'INCR')) continue
+        const waited = await client.command('WAIT', replicas, 200)
+        // It was under way at a server that is left: nothing is known.
+        if (!UNKNOWN.test(waited)) this.judge(waited, /^:/, 'WAIT')
+        if (waited === `:${replicas}\r\n`) covered = Number(raised.slice(1))
+      }
+    })
+  }
+
   reader(protocol: 2 | 3): Promise<void> {
     return this.join(async (client) => {
       while (!this.over) {
@@ -210,6 +229,7 @@ export class Crew {
       await this.pipeline(`pipe:${protocol}`, protocol)
     }
     await this.queue('queue')
+    await this.waiter('waited', replicas)
     await this.transactions('tx')
     await this.walks()
     // All of them have been answered something, and replicas have what is only read.

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { parseConfig } from '../../src/config/load.ts'
 import { Crew, withCrewTenants } from '../helpers/crew.ts'
 import { type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually, places } from '../helpers/places.ts'
@@ -12,7 +14,7 @@ import { type DataServer, type SentinelSet, startSentinelSet } from '../helpers/
  * because it was killed, or because it hangs. Nobody is disconnected; a planned failover shows nobody anything but a
  * pause, and any other nothing but -OUTCOMEUNKNOWN.
  */
-const ROUNDS = Number(process.env.R ?? 1)
+const ROUNDS = { default: 1, long: 5, drill: 20 }[process.env.KEYWARD_TIER ?? 'default'] ?? 1
 
 let set: SentinelSet
 let keyward: Keyward
@@ -52,7 +54,7 @@ async function start(upstream: Record<string, unknown> = {}): Promise<void> {
 
 const upstream = () => keyward.proxy.view().upstreams[0]
 const writesWait = () => keyward.proxy.upstreams.get('main')?.primary.writesWait === true
-const hire = (worst: 'nothing' | 'OUTCOMEUNKNOWN') =>
+const hire = (worst: 'nothing' | 'EXECABORT' | 'OUTCOMEUNKNOWN') =>
   new Crew(keyward, worst, async (rawKey) => (await set.primary()).ask('GET', rawKey))
 
 /** Resolves when Keyward is at another primary than `old`, and some more has happened there. */
@@ -251,6 +253,22 @@ describe('planned', () => {
     expect(String(await client.reply())).toBe('+OK\r\n')
     await blocks(await set.primary(), 'wait')
     expect(await keyward.proxy.operations.failover(undefined, 20_000)).toMatch(/nothing was lost/)
+  })
+
+  test('a reload meanwhile: writes wait on, and none is lost', async () => {
+    await set.settled()
+    await start()
+    const crew = hire('EXECABORT')
+    await crew.everybody()
+    await slowFailover(async () => {
+      const source = { source: 'test.yaml', env: process.env, baseDir: process.cwd() }
+      const next = parseConfig(stringify(withCrewTenants(set.config({}, { lanes: 3 }))), source)
+      await keyward.proxy.reload(next)
+      expect(await eventually(writesWait)).toBe(true)
+    })
+    const { requests } = crew
+    expect(await eventually(() => crew.requests > requests + 500)).toBe(true)
+    await crew.end()
   })
 
   test('that is called off: writes go on at the old primary, also when a replica says that it is one', async () => {

@@ -63,3 +63,41 @@ test('when one connection is there again, the others do not wait for their own n
   expect(replies).toEqual(['$-1\r\n', '_\r\n', '+OK\r\n'])
   for (const client of [two, three, other]) client.destroy()
 })
+
+test('what a server that hangs has not been sent waits for hold.time, not for the end of its connection', async () => {
+  const [timeouts, hold] = [{ request: '4s' }, { time: '5s' }]
+  keyward = await startKeyward(configFor(redis, {}, { timeouts, hold, lanes: 1 }))
+  const clients = await Promise.all([1, 2, 3, 4].map(() => keyward.connect({ password: 'acme' })))
+  await clients[0].command('SET', 'a', 1)
+  await redis.kill('SIGSTOP')
+  const begun = performance.now()
+  // Together more than fits the window, so some of it is not sent; from each no more than is read at once.
+  const value = Buffer.alloc(32 * 1024, 'v')
+  for (const one of clients) one.send(Buffer.concat(Array.from({ length: 24 }, () => request('SET', 'a', value))))
+  const replies = (await Promise.all(clients.map((one) => one.replies(24)))).flat().map(String)
+  // The connection is given up after three time-outs, and what is held then would wait for another hold.time.
+  expect(performance.now() - begun).toBeLessThan(11_000)
+  const sent = replies.filter((reply) => reply.startsWith('-OUTCOMEUNKNOWN '))
+  const unsent = replies.filter((reply) => reply.startsWith('-UPSTREAMDOWN not sent'))
+  expect(sent.length).toBeGreaterThan(0)
+  expect(unsent.length).toBeGreaterThan(0)
+  expect(sent.length + unsent.length).toBe(96)
+  await redis.kill('SIGCONT')
+  expect(await eventually(async () => (await clients[0].command('INCR', 'n')) === ':1\r\n')).toBe(true)
+  for (const one of clients) one.destroy()
+})
+
+test('a server that hangs opens the breaker, too: it refuses no connection, but says nothing', async () => {
+  const [timeouts, hold, breaker] = [{ request: '1s', connect: '1s' }, { time: '1s' }, { window: '2s', volume: 5 }]
+  keyward = await startKeyward(configFor(redis, {}, { timeouts, hold, breaker }))
+  const client = await keyward.connect({ password: 'acme' })
+  await client.command('SET', 'a', 1)
+  await redis.kill('SIGSTOP')
+  const breakerOf = () => keyward.proxy.view().upstreams[0].breaker
+  client.send(request('SET', 'a', 2))
+  expect(await eventually(() => breakerOf().state !== 'closed', 30_000)).toBe(true)
+  expect(await eventually(() => !keyward.proxy.ready().ready, 30_000)).toBe(true)
+  await redis.kill('SIGCONT')
+  expect(await eventually(() => breakerOf().state === 'closed' && keyward.proxy.ready().ready, 30_000)).toBe(true)
+  client.destroy()
+})

@@ -70,3 +70,25 @@ test('what is parked is there when the queue is cleared', () => {
   expect(cleared()).toBe('a1 A2 a3')
   expect([...queue.all()]).toEqual([])
 })
+
+test('the oldest of those that are not sent can be taken out, those that are sent stay', () => {
+  const { queue, add, sent, left } = filled('a1', 'b1')
+  expect(sent()).toBe('a1b1')
+  for (const name of ['a2', 'b2', 'c1']) add(name)
+  const late = new Set(['a2', 'b2'])
+  const taken = queue.expire((x) => late.has(x.bytes.toString()))
+  expect(taken.map(({ bytes }) => bytes.toString())).toEqual(['a2', 'b2'])
+  expect(left()).toBe('a1 b1 c1')
+  expect(queue).toMatchObject({ length: 3, waiting: 2, inFlight: 4 })
+  expect(sent()).toBe('c1')
+  expect(queue.expire(() => true)).toEqual([])
+})
+
+test('all that is not sent can be taken out, and more scheduled behind it', () => {
+  const { queue, add, sent, left } = filled('a1', 'b1')
+  expect(queue.expire(() => true)).toHaveLength(2)
+  expect(queue).toMatchObject({ length: 0, waiting: 0, head: undefined })
+  add('c1')
+  expect(left()).toBe('c1')
+  expect(sent()).toBe('c1')
+})
