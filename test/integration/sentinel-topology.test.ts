@@ -31,6 +31,9 @@ class Recorder {
   /** moveTo with its port, suspend, resume; without repetitions of suspend. */
   readonly calls: string[] = []
   readonly at: number[] = []
+  /** Which calls came in one step: the same number. */
+  readonly steps: number[] = []
+  private step = 0
   readonly warnings: string[] = []
   readonly faults: unknown[] = []
 
@@ -39,6 +42,8 @@ class Recorder {
       if (call === 'suspend' && this.calls.at(-1) === 'suspend') return
       this.calls.push(call)
       this.at.push(performance.now())
+      this.steps.push(this.step)
+      queueMicrotask(() => this.step++)
     }
     this.topology = new SentinelTopology(
       'main',
@@ -201,29 +206,48 @@ test('a primary that is killed', async () => {
   expect(recorder.topology.primary?.port).not.toBe(old.announced)
 })
 
-test('started in the middle of a failover: to the old primary, suspended in the same step, then to the new one', async () => {
-  const set = await sentinelSet({ failoverTimeout: 20_000 })
+/** A failover that stays where it is until the replicas go on: its leader waits for a promotion that cannot happen yet. */
+async function stuckFailover(options: SentinelSetOptions = {}) {
+  const set = await sentinelSet({ failoverTimeout: 20_000, ...options })
   const replicas = await set.replicas()
   for (const replica of replicas) await replica.kill('SIGSTOP')
   const old = await set.failover()
-  // The leader waits for a promotion that cannot happen yet.
+  let leader: Sentinel | undefined
   expect(
     await eventually(async () => {
       const states = await Promise.all(
         set.sentinels.map((sentinel) => sentinel.ask<string[]>('SENTINEL', 'MASTER', 'mymaster')),
       )
-      return states.some((fields) => fields.includes('wait_promotion'))
+      leader = set.sentinels[states.findIndex((fields) => fields.includes('wait_promotion'))]
+      return leader !== undefined
     }),
   ).toBe(true)
-  const recorder = new Recorder(portsOf(set))
-  await recorder.following()
-  expect(await eventually(() => recorder.calls.length === 2)).toBe(true)
-  expect(recorder.calls).toEqual([`moveTo ${old.announced}`, 'suspend'])
-  for (const replica of replicas) await replica.kill('SIGCONT')
-  const now = await set.waitSwitched(old)
-  expect(await eventually(() => moved(recorder, now))).toBe(true)
-  expect(recorder.calls).toEqual([`moveTo ${old.announced}`, 'suspend', `moveTo ${now.announced}`])
-})
+  const goOn = async () => {
+    for (const replica of replicas) await replica.kill('SIGCONT')
+  }
+  return { set, old, leader: leader as unknown as Sentinel, goOn }
+}
+
+test.each([
+  ['as near as the others', undefined],
+  ['far away', 40],
+])(
+  'started in the middle of a failover, its leader %s: to the old primary, suspended in the same step, then to the new one',
+  async (_, latency) => {
+    const { set, old, leader, goOn } = await stuckFailover({ proxied: true })
+    if (leader.proxy !== undefined) leader.proxy.faults = { latency }
+    const recorder = new Recorder(portsOf(set))
+    expect(await eventually(() => recorder.calls.length > 0)).toBe(true)
+    // In the same step: nothing could be written in between.
+    expect(recorder.calls).toEqual([`moveTo ${old.announced}`, 'suspend'])
+    expect(recorder.steps[0]).toBe(recorder.steps[1])
+    await recorder.following()
+    await goOn()
+    const now = await set.waitSwitched(old)
+    expect(await eventually(() => moved(recorder, now))).toBe(true)
+    expect(recorder.calls).toEqual([`moveTo ${old.announced}`, 'suspend', `moveTo ${now.announced}`])
+  },
+)
 
 test.each(['SIGKILL', 'SIGSTOP'] as const)(
   'a sentinel that got %s: the others are enough, and it is followed again when it is back',

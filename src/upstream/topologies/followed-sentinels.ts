@@ -1,6 +1,7 @@
 import { formatAddress } from '../dial.ts'
 import type { HostPort, SentinelOptions } from '../options.ts'
 import { leavers, newcomers, type Seat } from './electorate.ts'
+import type { Hearing } from './first-move.ts'
 import type { SentinelAnswer, SentinelLists } from './sentinel-answer.ts'
 import type { SentinelComplaints } from './sentinel-complaints.ts'
 import type { Link, LinkHost } from './sentinel-link.ts'
@@ -9,10 +10,12 @@ import type { Link, LinkHost } from './sentinel-link.ts'
 const MOST_SENTINELS = 32
 
 /** A sentinel that is followed. */
-export interface FollowedSentinel extends Seat {
+export interface FollowedSentinel extends Seat, Hearing {
   readonly link: Link
-  /** Its events are heard. */
-  listening: boolean
+  answer: SentinelAnswer | undefined
+  silent: boolean
+  heardSince: number | undefined
+  deaf: boolean
   /** SENTINEL MYID on the connection for events. */
   eventsId: string | undefined
   /** The primary that it named together with its lists, as text. */
@@ -23,7 +26,8 @@ export interface Follower {
   readonly now: () => number
   readonly complaints: SentinelComplaints
   openLink(node: HostPort, options: SentinelOptions, host: LinkHost): Link
-  answered(seat: FollowedSentinel): void
+  /** What it answers, whether it answers, or whether it is heard. */
+  changed(): void
   event(seat: FollowedSentinel, channel: string, text: string): void
   fault(error: unknown): void
 }
@@ -74,7 +78,9 @@ export class FollowedSentinels {
       listsFor: undefined,
       unknownSince: undefined,
       gone: false,
-      listening: false,
+      silent: false,
+      heardSince: undefined,
+      deaf: false,
       link: follower.openLink(node, this.options, {
         now: follower.now,
         answered: (answer, lists) => this.answered(seat, answer, lists),
@@ -93,6 +99,7 @@ export class FollowedSentinels {
   private answered(seat: FollowedSentinel, answer: SentinelAnswer, lists: SentinelLists | undefined): void {
     if (!this.seats.includes(seat)) return
     seat.answer = answer
+    seat.silent = false
     seat.gone = false
     this.follower.complaints.answers(seat, this.follower.now())
     if (lists !== undefined) {
@@ -102,28 +109,34 @@ export class FollowedSentinels {
       matchIds(seat)
       this.changeSeats()
     }
-    this.follower.answered(seat)
+    this.follower.changed()
   }
 
   private silent(seat: FollowedSentinel, why: string): void {
     seat.answer = undefined
     seat.lists = undefined
     seat.listsFor = undefined
+    seat.silent = true
     this.follower.complaints.silent(seat, why, this.follower.now())
+    this.follower.changed()
   }
 
   private listening(seat: FollowedSentinel, eventsId: string | undefined): void {
-    seat.listening = true
+    seat.heardSince = this.follower.now()
+    seat.deaf = false
     seat.eventsId = eventsId
     matchIds(seat)
     this.follower.complaints.heard(seat)
     // What it announced before has been missed.
     seat.link.ask(true)
+    this.follower.changed()
   }
 
   private deaf(seat: FollowedSentinel, why: string): void {
-    seat.listening = false
+    seat.heardSince = undefined
+    seat.deaf = true
     this.follower.complaints.deaf(seat, why, this.follower.now())
+    this.follower.changed()
   }
 
   private changeSeats(): void {

@@ -3,7 +3,9 @@ import { formatAddress } from '../dial.ts'
 import type { HostPort, SentinelOptions } from '../options.ts'
 import { answersOf, countVoters } from './electorate.ts'
 import { FailoverWatch } from './failover-watch.ts'
+import { FirstMove } from './first-move.ts'
 import { type FollowedSentinel, FollowedSentinels, type Follower } from './followed-sentinels.ts'
+import { Foretold } from './foretold.ts'
 import { PlannedFailover } from './planned-failover.ts'
 import type { SentinelAnswer } from './sentinel-answer.ts'
 import { SentinelComplaints } from './sentinel-complaints.ts'
@@ -17,7 +19,7 @@ const POLL = 1000
 
 /**
  *   idle       not started
- *   seeking    no majority has named a primary yet
+ *   seeking    no majority has named a primary yet, or not every sentinel has been heard that could know of a failover of it
  *   following  the primary is known, and nothing is known against it
  *   suspended  a failover of it is under way
  */
@@ -48,6 +50,8 @@ export class SentinelTopology implements Topology {
   private readonly complaints: SentinelComplaints
   private readonly sentinels: FollowedSentinels
   private readonly watch = new FailoverWatch<FollowedSentinel>()
+  private readonly foretold = new Foretold<FollowedSentinel>()
+  private readonly firstMove = new FirstMove(() => this.decide())
   private readonly planned = new PlannedFailover()
   /** The primary as sentinels name it, and so as it stands in their events. */
   private named: string | undefined
@@ -70,7 +74,7 @@ export class SentinelTopology implements Topology {
       now,
       complaints: this.complaints,
       openLink,
-      answered: () => this.decide(),
+      changed: () => this.decide(),
       event: (seat, channel, text) => this.event(seat, channel, text),
       fault: (error) => host.fault(error),
     })
@@ -90,6 +94,7 @@ export class SentinelTopology implements Topology {
   stop(): void {
     if (!this.life.enter('stopped')) return
     clearInterval(this.timer)
+    this.firstMove.end()
     this.sentinels.stop()
     this.planned.refused('Keyward stops')
   }
@@ -100,7 +105,7 @@ export class SentinelTopology implements Topology {
 
   async failover(): Promise<void> {
     // Only by one whose events we hear: what it announces is what makes writes wait.
-    const able = this.sentinels.seats.filter((seat) => seat.listening && this.isNamedBy(seat.answer))
+    const able = this.sentinels.seats.filter((seat) => seat.heardSince !== undefined && this.isNamedBy(seat.answer))
     if (able.length === 0)
       throw new Error('no sentinel that names the primary can be both asked and heard: see the log')
     const timeout = Math.max(...able.map(({ answer }) => answer?.failoverTimeout ?? 0))
@@ -134,13 +139,14 @@ export class SentinelTopology implements Topology {
       case undefined:
         return
       case 'danger':
-        if (event.primary === this.named) this.suspend(seat, this.now(), `${channel} from sentinel ${seat.address}`)
+        this.endangered(seat, event.primary, channel)
         break
       case 'switched':
         // It may be the first to know, or alone in error: writes wait until the others have said which.
-        if (event.from === this.named) this.suspend(seat, this.now(), `${channel} from sentinel ${seat.address}`)
+        this.endangered(seat, event.from, channel)
         break
       case 'aborted':
+        this.foretold.takeBack(seat, event.primary)
         if (event.primary === this.named) this.calledOff(seat, channel)
         break
       case 'news':
@@ -151,6 +157,13 @@ export class SentinelTopology implements Topology {
         }
     }
     this.sentinels.ask(true)
+  }
+
+  private endangered(seat: FollowedSentinel, primary: string, channel: string): void {
+    const why = `${channel} from sentinel ${seat.address}`
+    const at = this.now()
+    if (primary === this.named) this.suspend(seat, at, why)
+    else this.foretold.note(seat, { primary, why, at })
   }
 
   /** Nothing may be waited for here: what is written from now on may be lost. `since`: what was asked before proves nothing. */
@@ -185,20 +198,29 @@ export class SentinelTopology implements Topology {
     } else {
       this.complaints.decided()
       const address = named.find((one) => formatAddress(one) === winner)
-      if (winner !== this.named && address !== undefined) this.move(winner, this.sentinels.reachable(address), words)
+      const due = this.named !== undefined || this.firstMove.due(this.sentinels.seats, now)
+      if (winner !== this.named && address !== undefined && due) {
+        this.move(winner, this.sentinels.reachable(address), words, now)
+      }
     }
     this.chooseReplicas(answering)
     this.followFailover(winner === this.named, now, words)
   }
 
-  private move(named: string, primary: HostPort, words: string): void {
+  private move(named: string, primary: HostPort, words: string, now: number): void {
     const first = this.named === undefined
     this.named = named
     this.primary = primary
     this.replicas = []
     this.watch.clear()
     this.life.enter('following')
+    this.firstMove.end()
     this.host.moveTo(primary, words)
+    // In the same step: the host has not written anything there yet. Not before: moving ends a suspension.
+    for (const seat of this.sentinels.seats) {
+      const announced = this.foretold.take(seat, named, now)
+      if (announced !== undefined) this.suspend(seat, announced.at, announced.why)
+    }
     this.planned.moved()
     // Who is a replica has changed, too.
     if (!first) this.sentinels.ask(true)

@@ -10,6 +10,7 @@ test(
         if (link.id !== 'liar') link.peers = ['s1', 's2', 's3'].filter((id) => id !== link.id)
       const liar = stage.link('liar')
       liar.peers = []
+      stage.listen()
       liar.names = X
       liar.answer()
       stage.pass(1000)
@@ -106,9 +107,11 @@ test(
     (stage) => {
       const first = stage.link('s1')
       Object.assign(first, { peers: ['s2'], replicas: [B, C] })
+      stage.listen()
       first.answer()
       expect([...stage.links.keys()]).toEqual(['s1', 'nat'])
       Object.assign(stage.link('nat'), { peers: ['s1'], replicas: [B, C] })
+      stage.link('nat').listen()
       stage.link('nat').answer()
       expect(stage.calls).toEqual(['moveTo outside'])
       expect(stage.topology.replicas).toEqual([{ host: 'outside', port: 2 }, C])

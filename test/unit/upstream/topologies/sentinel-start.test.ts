@@ -4,6 +4,8 @@ import { A, B, staged, X } from './stage.ts'
 test(
   'start: one of three is not believed, two are',
   staged((stage) => {
+    stage.listen()
+    stage.link('s3').refuse()
     stage.link('s1').answer()
     expect(stage.calls).toEqual([])
     expect(stage.topology.primary).toBeUndefined()
@@ -19,6 +21,7 @@ test(
   'start: a single sentinel that knows no others is its own majority',
   staged(
     (stage) => {
+      stage.listen()
       stage.link('s1').answer()
       expect(stage.calls).toEqual(['moveTo 10.0.0.1'])
     },
@@ -30,11 +33,14 @@ test(
   'start: a single one that is configured names the others, and one of those has to agree',
   staged(
     (stage) => {
+      stage.listen()
       const first = stage.link('s1')
       first.peers = ['s2', 's3']
       first.answer()
       expect(stage.calls).toEqual([])
       expect([...stage.links.keys()]).toEqual(['s1', 's2', 's3'])
+      stage.link('s2').refuse()
+      stage.link('s3').listen()
       stage.link('s3').peers = ['s1', 's2']
       stage.link('s3').answer()
       expect(stage.calls).toEqual(['moveTo 10.0.0.1'])
@@ -46,9 +52,9 @@ test(
 test(
   'start during a failover: moved to the old primary and suspended in one step',
   staged((stage) => {
+    stage.listen()
     stage.link('s1').leads = 'wait_promotion'
-    stage.link('s1').answer()
-    stage.link('s2').answer()
+    for (const link of stage.all) link.answer()
     expect(stage.calls).toEqual(['moveTo 10.0.0.1', 'suspend'])
     for (const link of stage.all) link.switched()
     stage.pass(1000)
@@ -60,6 +66,7 @@ test(
 test(
   'start at its end: the leader is not done, but the majority names the new one',
   staged((stage) => {
+    stage.listen()
     Object.assign(stage.link('s1'), { leads: 'reconf_slaves', names: B })
     stage.link('s2').names = B
     stage.link('s1').answer()

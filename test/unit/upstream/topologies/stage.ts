@@ -52,6 +52,18 @@ export class ScriptedLink implements Link {
     this.host.answered(answer, { id: this.id, peers, replicas: this.replicas })
   }
 
+  /** Its events are heard. */
+  listen(): void {
+    this.host.listening(this.id)
+  }
+
+  /** Nobody listens at its port. */
+  refuse(): void {
+    this.mute = true
+    this.host.silent('connect ECONNREFUSED')
+    this.host.deaf('connect ECONNREFUSED')
+  }
+
   say(channel: string, text = 'slave 10.0.0.2:6379 10.0.0.2 6379 @ mymaster 10.0.0.1 6379'): void {
     this.host.event(channel, text)
   }
@@ -110,11 +122,18 @@ export class Stage {
     return this.links.get(name) as ScriptedLink
   }
 
+  /** Those that are followed so far are heard. */
+  listen(): this {
+    for (const link of this.all) link.listen()
+    return this
+  }
+
   /** All of them answer and are heard; what the node was told is forgotten. */
   following(): this {
-    for (const link of this.all) {
+    // Those that are found meanwhile, too.
+    for (const link of this.links.values()) {
+      link.listen()
       link.answer()
-      link.host.listening(link.id)
     }
     expect(this.topology.state).toBe('following')
     this.calls.length = 0
