@@ -11,6 +11,8 @@ const REPLICA_BELIEVED = 5000
 export class Doubt {
   /** Seen as a primary since the start, or since it was given up as one. */
   wasPrimary = false
+  /** It has said since the last verdict that it is no primary. */
+  refused = false
   /** Clock time until which READONLY is believed. */
   private believedUntil = 0
   /** Clock time until which nothing goes out, because the server said a moment ago that it cannot execute anything. */
@@ -25,7 +27,10 @@ export class Doubt {
     const kind = /^-(READONLY|LOADING|MASTERDOWN|NOAUTH) /.exec(error)?.[1]
     // NOAUTH: the password was changed; a new lane will log in with ours, or tell that it cannot.
     if (kind === undefined) return 'none'
-    if ((kind === 'READONLY' || kind === 'MASTERDOWN') && now < this.believedUntil) return 'none'
+    if (kind === 'READONLY' || kind === 'MASTERDOWN') {
+      if (now < this.believedUntil) return 'none'
+      this.refused = true
+    }
     if (now < this.quietUntil) return 'known'
     this.quietUntil = now + QUIET
     return 'new'
@@ -34,12 +39,14 @@ export class Doubt {
   /** A fresh connection is at a primary. */
   primary(): void {
     this.wasPrimary = true
+    this.refused = false
     this.believedUntil = 0
   }
 
   /** A fresh connection is at a replica, and that is meant to be so. */
   replica(now: number): void {
     this.wasPrimary = false
+    this.refused = false
     this.believedUntil = now + REPLICA_BELIEVED
   }
 }

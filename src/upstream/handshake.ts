@@ -2,7 +2,7 @@ import { encodeRequest } from '../resp/request-encoder.ts'
 import type { ConnectionKind, Handshake } from './connection.ts'
 import { parseInfo } from './info.ts'
 import type { UpstreamOptions } from './options.ts'
-import type { Power, ServerFacts } from './server-facts.ts'
+import { isRole, type Power, type Role, type ServerFacts } from './server-facts.ts'
 
 /** What a handshake learns, and what it must know of the node. */
 export interface HandshakeNode {
@@ -24,7 +24,7 @@ export interface HandshakeNode {
 type Step = 'role' | 'hello' | 'auth' | 'name' | 'id' | 'no-evict' | 'limits' | 'events' | 'info' | 'kill'
 
 /**
- * Makes a fresh socket usable: protocol and login, CLIENT ID (to be able to kill it later), INFO (is it loading, is
+ * Makes a fresh socket usable: protocol and login, CLIENT ID (to be able to kill it later), ROLE, INFO (is it loading, is
  * it the server we knew), and CLIENT KILL of lost predecessors, whose reply proves that nothing of theirs will still
  * be executed. Two round trips at most. https://redis.io/commands/hello/ https://redis.io/commands/client-kill/
  */
@@ -35,6 +35,8 @@ export class LoginHandshake implements Handshake {
   private readonly setId: (id: number) => void
   /** run_id of the server, once it is known. */
   runId = ''
+  /** What ROLE said; undefined where it is closed to us. */
+  private role: Role | undefined = undefined
   private steps: Step[] = []
   private killing: number[] = []
 
@@ -64,7 +66,7 @@ export class LoginHandshake implements Handshake {
       say('limits', 'CONFIG', 'GET', 'client-output-buffer-limit')
       say('events', 'CONFIG', 'GET', 'notify-keyspace-events')
     }
-    if (this.node.mustBe !== undefined) say('role', 'ROLE')
+    say('role', 'ROLE')
     say('info', 'INFO')
     return Buffer.concat(out)
   }
@@ -72,7 +74,7 @@ export class LoginHandshake implements Handshake {
   reply(type: number, frame: Buffer): Buffer | 'ready' | undefined {
     const step = this.steps.shift()
     const error = type === ERROR ? frame.toString('latin1', 1, frame.length - 2) : undefined
-    if (error !== undefined && /^(NOAUTH|WRONGPASS|DENIED|LOADING|ERR (invalid password|AUTH))/.test(error))
+    if (error !== undefined && /^(NOAUTH|WRONGPASS|DENIED|LOADING|BUSY|ERR (invalid password|AUTH))/.test(error))
       throw new Error(error)
     switch (step) {
       case undefined:
@@ -90,7 +92,10 @@ export class LoginHandshake implements Handshake {
       case 'name':
         break
       case 'role':
-        checkRole(this.node.mustBe, error, frame)
+        // A server out of step: what comes next would be taken for the reply to something else.
+        if (error === undefined && type !== ARRAY) throw new Error('its reply to ROLE is none')
+        if (this.node.mustBe !== undefined) checkRole(this.node.mustBe, error, frame)
+        this.role = roleIn(frame)
         break
       case 'id':
         if (error !== undefined) this.node.missing('client id', error)
@@ -121,8 +126,10 @@ export class LoginHandshake implements Handshake {
   }
 
   private afterInfo(error: string | undefined, frame: Buffer): Buffer | 'ready' {
+    this.node.facts.role = this.role ?? 'unknown'
     if (error !== undefined) {
       this.node.missing('info', error)
+      if (this.role === undefined) this.node.missing('role', error)
       this.node.buried([...this.node.lostIds])
     } else {
       const info = parseInfo(frame)
@@ -144,9 +151,20 @@ export class LoginHandshake implements Handshake {
 function checkRole(expected: string | undefined, error: string | undefined, frame: Buffer): void {
   if (error !== undefined) throw new Error(`ROLE is closed to the upstream's user (${error}): allow it with +role`)
   const text = frame.toString('latin1')
-  const role = /^\*\d+\r\n\$\d+\r\n(\w+)\r\n/.exec(text)?.[1]
+  const role = firstWord(text)
   if (role !== expected) throw new Error(`its ROLE is ${role}, not ${expected}`)
   if (role === 'slave' && !text.includes('\r\nconnected\r\n')) throw new Error('its link to its primary is down')
+}
+
+/** Of an error, or what is no role: undefined. */
+function roleIn(frame: Buffer): Role | undefined {
+  const role = firstWord(frame.toString('latin1'))
+  return isRole(role) ? role : undefined
+}
+
+/** The first element of an array in the reply to ROLE. */
+function firstWord(text: string): string | undefined {
+  return /^\*\d+\r\n\$\d+\r\n(\w+)\r\n/.exec(text)?.[1]
 }
 
 /** The value in the reply to CONFIG GET notify-keyspace-events; undefined where the server does not know it. */
@@ -155,3 +173,4 @@ export function eventsSetting(frame: Buffer): string | undefined {
 }
 
 const ERROR = 0x2d
+const ARRAY = 0x2a

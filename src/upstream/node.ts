@@ -276,7 +276,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
 
   learned(info: ReadonlyMap<string, string>): void {
     const before = this.facts.runId
-    this.facts.learned(info)
+    this.facts.learned(info, this.clock.now)
     if (before !== this.facts.runId) this.whereabouts.another(info)
   }
 
@@ -338,9 +338,12 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   }
 
   private passElsewhere(x: Exchange, error: string): boolean {
-    if (this.whereabouts.doubt.judge(error, this.clock.now) === 'none' && !error.startsWith('-MASTERDOWN '))
-      return false
-    this.renew()
+    // Busy with a script it is well, and so are its connections; its readers need not wait for that.
+    const busy = error.startsWith('-BUSY ')
+    const doubted = this.whereabouts.doubt.judge(error, this.clock.now) !== 'none'
+    if (!doubted && !busy && !error.startsWith('-MASTERDOWN ')) return false
+    if (!busy) this.renew()
+    this.owner.doubt(error.trimEnd())
     x.client.pending--
     x.client.requeue([x])
     return true

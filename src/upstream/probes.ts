@@ -10,6 +10,8 @@ import { askSynced, type Synced } from './synced.ts'
 /** What probes ask of their node. */
 export interface ProbesHost {
   readonly options: UpstreamOptions
+  /** Learns what INFO says of the server. `at`: clock time at which it was asked. */
+  readonly whereabouts: { probed(info: ReadonlyMap<string, string>, at: number): void }
   now(): number
   /** A ready lane: probes go where requests go. */
   witness(): Connection | undefined
@@ -69,8 +71,10 @@ export class Probes {
       this.health.failed(reply.slice(1).trimEnd())
       this.breaker.succeeded()
     } else {
-      this.health.succeeded(healthReport(parseInfo(Buffer.from(reply, 'latin1')), ping, at))
+      const info = parseInfo(Buffer.from(reply, 'latin1'))
+      this.health.succeeded(healthReport(info, ping, at))
       this.breaker.succeeded()
+      this.host.whereabouts.probed(info, at)
     }
   }
 

@@ -16,24 +16,53 @@ const SOONEST = 50
 const LATEST = 1000
 /** Milliseconds without an answer after which a replica is left, and what it was asked goes to the primary. */
 const SILENT = 1000
+/** Milliseconds between two looks whether one is silent, at most. */
+const GLANCE = 200
 
-/** What is a replica's owner: nobody looks for another primary because of it, and it keeps no request that it cannot execute. */
-const OWNER: NodeOwner = { mustBe: 'slave', doubt() {}, ended() {}, sendsElsewhere: true }
-
-/** One replica that may be read. */
-class Replica {
+/** One replica that may be read, and its node's owner: nobody looks for another primary because of it. */
+class Replica implements NodeOwner {
+  readonly mustBe = 'slave'
+  /** It keeps no request that it cannot execute. */
+  readonly sendsElsewhere = true
   readonly address: string
   readonly node: Node
   position: ReplicaPosition
+  /** run_id of the process that the position is of: another one may have older data. */
+  runId = ''
+  private readonly lag: ReplicaLag
   /** Clock time of the question that is not answered; undefined: none. */
   askedAt: number | undefined = undefined
   /** Reads sent here. */
   reads = 0
 
-  constructor(address: Address, node: Node, position: ReplicaPosition) {
+  constructor(address: Address, options: UpstreamOptions, env: NodeEnv, lag: ReplicaLag) {
     this.address = formatAddress(address)
-    this.node = node
-    this.position = position
+    this.node = new Node({ ...options, name: `${options.name} (replica ${this.address})` }, address, env, this)
+    this.lag = lag
+    this.position = lag.join()
+  }
+
+  /** It was lost, or cannot answer now: nothing is read here before it has said anew how far it is. */
+  doubt(): void {
+    this.lag.leave(this.position)
+    this.position = this.lag.join()
+  }
+
+  ended(): void {}
+
+  leave(): void {
+    this.lag.leave(this.position)
+    this.node.stop()
+  }
+
+  /** Something was asked for SILENT milliseconds ago, and nothing has come since. `now`: clock time. */
+  silent(now: number): boolean {
+    for (const { kind, lastBytesAt, queue, ready } of this.node.connections()) {
+      const { head } = queue
+      if (!ready || kind === 'pin' || head === undefined || head.place === 'scheduled') continue
+      if (now - Math.max(lastBytesAt, head.since) >= SILENT) return true
+    }
+    return false
   }
 }
 
@@ -51,6 +80,9 @@ export class Replicas {
   private list: Replica[] = []
   private timer: NodeJS.Timeout | undefined
   private interval = 0
+  /** Clock times of the newest look at how far everybody is, and whether everybody answers. */
+  private lookedAt = Number.NEGATIVE_INFINITY
+  private glancedAt = 0
   /** Clock time of the question to the primary that is not answered. */
   private askedAt: number | undefined = undefined
 
@@ -76,7 +108,7 @@ export class Replicas {
       this.follow([])
       return
     }
-    this.timer = setInterval(() => this.look(), interval)
+    this.timer = setInterval(() => this.glance(), Math.min(interval, GLANCE))
     this.timer.unref()
   }
 
@@ -105,7 +137,7 @@ export class Replicas {
       const { position } = replica
       if (lag.lag(position, now) > maxLag || !lag.covers(position, sample)) continue
       const lane = replica.node.lanesOf(protocol, false).lane(client)
-      if (lane === undefined) continue
+      if (lane === undefined || lane.runId !== replica.runId) continue
       replica.reads++
       return lane
     }
@@ -118,8 +150,22 @@ export class Replicas {
     this.askedAt = undefined
   }
 
-  private look(): void {
+  private glance(): void {
     const now = this.env.clock.tick()
+    // Had this process been held up, their answers might be there, and not be read yet.
+    if (now - this.glancedAt < SILENT / 2) {
+      for (const replica of this.list) {
+        if (!replica.silent(now)) continue
+        // It hangs. What it was asked is only read: the primary answers it.
+        replica.askedAt = undefined
+        replica.doubt()
+        replica.node.whereabouts.leave('the replica is silent')
+      }
+    }
+    this.glancedAt = now
+    // Timers may be early by a part of a millisecond.
+    if (now - this.lookedAt < this.interval - 1) return
+    this.lookedAt = now
     this.lookAtPrimary(now)
     for (const replica of this.list) this.lookAt(replica, now)
   }
@@ -142,27 +188,19 @@ export class Replicas {
 
   private lookAt(replica: Replica, now: number): void {
     const { node } = replica
-    if (replica.askedAt !== undefined) {
-      if (now - replica.askedAt < Math.max(SILENT, 3 * this.interval)) return
-      // It hangs. What it was asked is only read: the primary answers it.
-      replica.askedAt = undefined
-      this.lag.leave(replica.position)
-      replica.position = this.lag.join()
-      node.whereabouts.leave('the replica is silent')
-      return
-    }
     const lane = node.witness()
-    if (lane === undefined) {
-      // It may come back with older data than it had.
-      this.lag.leave(replica.position)
-      replica.position = this.lag.join()
-      return
-    }
+    // Of one that is lost, nothing is known: it may come back with older data than it had.
+    if (lane === undefined || lane.runId !== replica.runId) replica.doubt()
+    if (lane === undefined || replica.askedAt !== undefined) return
+    replica.runId = lane.runId
     replica.askedAt = now
+    const { position } = replica
     this.control.ask(lane, ['INFO', 'replication'], now, node.requestTime, (reply) => {
       if (replica.askedAt === now) replica.askedAt = undefined
+      // Asked before it was doubted: it says nothing of what is there now.
+      if (replica.position !== position) return
       const { role, offset, id } = read(reply)
-      this.lag.reported(replica.position, role === 'slave' ? offset : undefined, id)
+      this.lag.reported(position, role === 'slave' ? offset : undefined, id)
     })
   }
 
@@ -171,16 +209,13 @@ export class Replicas {
     const wanted = new Map(addresses.slice(0, MOST).map((address) => [formatAddress(address), address]))
     for (const replica of this.list) {
       if (wanted.delete(replica.address)) continue
-      this.lag.leave(replica.position)
-      replica.node.stop()
+      replica.leave()
       this.list = this.list.filter((one) => one !== replica)
     }
     for (const address of wanted.values()) {
-      const { options } = this.primary
-      const named: UpstreamOptions = { ...options, name: `${options.name} (replica ${formatAddress(address)})` }
-      const node = new Node(named, address, this.env, OWNER)
-      this.list.push(new Replica(address, node, this.lag.join()))
-      node.start()
+      const replica = new Replica(address, this.primary.options, this.env, this.lag)
+      this.list.push(replica)
+      replica.node.start()
     }
   }
 

@@ -9,15 +9,28 @@ export const POWERS = {
   'client kill': 'after a lost connection, an old write may still be executed behind a newer one',
   'client no-evict': 'maxmemory-clients of the upstream may close lanes',
   'client unblock': 'CLIENT UNBLOCK of tenants unblocks nobody',
-  info: 'its version, its role and LOADING are not seen in advance',
+  info: 'its version and LOADING are not seen in advance',
+  role: 'a replica is known by what it refuses only, and READONLY is passed on',
 } as const
 export type Power = keyof typeof POWERS
+
+/** Redis' words for a primary and a replica. */
+export type Role = 'master' | 'slave'
+
+/** Anything else ("sentinel", nothing) is no role that requests could rely on. */
+export function isRole(text: string | undefined): text is Role {
+  return text === 'master' || text === 'slave'
+}
 
 /** What handshakes have learned of a server and of what its user may do. Each thing that is missing is said once. */
 export class ServerFacts {
   runId = ''
   /** Fields of the newest INFO; empty before the first connection. */
   info: ReadonlyMap<string, string> = new Map()
+  /** Clock time at which that was asked for. */
+  learnedAt = Number.NEGATIVE_INFINITY
+  /** Redis' words. Unknown: not connected yet, or neither ROLE nor INFO is open to us. */
+  role: Role | 'unknown' = 'unknown'
   resp3 = true
   /** `notify-keyspace-events`; undefined: not known yet, or not to be known. */
   events: string | undefined = undefined
@@ -30,18 +43,17 @@ export class ServerFacts {
     this.log = log
   }
 
-  /** "master" or "slave", in INFO's words. */
-  get role(): string {
-    return this.info.get('role') ?? 'master'
-  }
-
   get version(): string | undefined {
     return this.info.get('redis_version')
   }
 
-  learned(info: ReadonlyMap<string, string>): void {
+  /** `at`: clock time at which it was asked for. */
+  learned(info: ReadonlyMap<string, string>, at: number): void {
     this.info = info
+    this.learnedAt = at
     this.runId = info.get('run_id') ?? ''
+    const role = info.get('role')
+    if (isRole(role)) this.role = role
   }
 
   noResp3(): void {

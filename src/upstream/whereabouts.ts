@@ -8,7 +8,7 @@ import { Moves } from './move.ts'
 import type { Address } from './options.ts'
 import type { Probes } from './probes.ts'
 import type { Retries } from './retries.ts'
-import type { FactsLog, ServerFacts } from './server-facts.ts'
+import type { FactsLog, Role, ServerFacts } from './server-facts.ts'
 import type { Subscribers } from './subscribers.ts'
 import type { Suspension } from './suspension.ts'
 
@@ -18,6 +18,8 @@ const LOOK_AGAIN = 1000
 /** What has to follow when the server is another one. */
 export interface WhereaboutsHost {
   readonly name: string
+  /** What ROLE must say; undefined: the name decides. */
+  readonly mustBe: Role | undefined
   readonly log: FactsLog
   readonly clock: Clock
   readonly facts: ServerFacts
@@ -73,19 +75,37 @@ export class Whereabouts {
     if (!this.moves.proves(info)) this.epoch++
   }
 
-  /** A new lane is ready, and the facts are of its server. */
+  /**
+   * A new lane is ready, and the facts are of its server. One whose role is unknown proves nothing: it counts as a replica once it
+   * has refused something as one.
+   */
   judgeRole(): void {
     const { doubt, host } = this
-    if (host.facts.role !== 'slave') {
+    const { role } = host.facts
+    if (role === 'master') {
       doubt.primary()
       const demoted = host.suspension.since('demoted') !== undefined
       if (this.leaveOthers() || demoted) this.moves.byName()
       host.suspension.end('demoted', 'its name leads to a primary')
-    } else if (doubt.wasPrimary) {
+    } else if (role === 'slave' && doubt.wasPrimary) {
       host.suspension.begin('demoted', 'it was a primary and is a replica now')
-    } else {
+    } else if (role === 'slave' || doubt.refused) {
       this.believe()
     }
+  }
+
+  /**
+   * A probe's INFO, asked for at clock time `at`: a server may be promoted or demoted while all connections stay. That it is a replica
+   * still is no reason to believe that it is meant to be one: its name may lead elsewhere by now, which only a new lane sees.
+   */
+  probed(info: ReadonlyMap<string, string>, at: number): void {
+    const { doubt, host } = this
+    const { facts } = host
+    // Of a lane to the server before, or older than what a handshake has found since.
+    if (facts.runId === '' || info.get('run_id') !== facts.runId || at < facts.learnedAt) return
+    facts.learned(info, at)
+    // Where a role is prescribed, the name does not decide: somebody else tells where the primary is.
+    if (host.mustBe === undefined && (facts.role === 'master' || doubt.wasPrimary)) this.judgeRole()
   }
 
   /** Resolved and connected anew, and still a replica: it is meant to be one. What it refused, it will go on refusing. */
@@ -160,7 +180,7 @@ export class Whereabouts {
       host.renew()
     } else if (this.lookedAt > 0) {
       this.lookedAt = 0
-      if (host.facts.role === 'slave' && host.availability.downSince === undefined) this.believe()
+      if (host.facts.role !== 'master' && host.availability.downSince === undefined) this.believe()
     }
   }
 }

@@ -93,6 +93,7 @@ function greeting(args: readonly string[], id: number): string | undefined {
     const text = 'redis_version:7.0.15\r\nrun_id:scripted\r\nrole:master\r\nloading:0\r\n'
     return `$${text.length}\r\n${text}\r\n`
   }
+  if (name === 'ROLE') return '*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n'
   if (name === 'AUTH') return '+OK\r\n'
   if (name !== 'CLIENT') return undefined
   if (sub === 'ID') return `:${id}\r\n`

@@ -38,7 +38,7 @@ async function onStage(play: (stage: Stage) => Promise<void>): Promise<void> {
 }
 
 const lie = (bytes: string): Script => {
-  return ([name]) => (/^(AUTH|HELLO|CLIENT|INFO|PING)$/i.test(name) ? undefined : bytes)
+  return ([name]) => (/^(AUTH|HELLO|CLIENT|ROLE|INFO|PING)$/i.test(name) ? undefined : bytes)
 }
 
 /** After any lie: an honest answer reaches the client, on the same connection or on a new one. */

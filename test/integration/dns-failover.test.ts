@@ -243,3 +243,35 @@ test('a replica that always was one says READONLY at once', async () => {
   expect(write).toEqual([expect.stringMatching(/^-READONLY /), '$-1\r\n', expect.stringMatching(/^-READONLY /)])
   expect(performance.now() - begun).toBeLessThan(5000)
 })
+
+test('a replica at our connect, promoted since: when it is demoted again, nobody sees READONLY', async () => {
+  leadsTo = next
+  await start({ hold: { time: '60s' } })
+  const client = await connect()
+  expect((await ask(client, ['SET', 'a', 1]))[0]).toMatch(/^-READONLY /)
+  await swap()
+  const view = () => keyward.proxy.view().upstreams[0]
+  expect(await eventually(() => view().role === 'master')).toBe(true)
+  expect(await ask(client, ['SET', 'a', 2])).toEqual(['+OK\r\n'])
+  await next.ask('FAILOVER', 'TO', old.host, old.redis.port)
+  expect(await eventually(async () => (await old.ask<string[]>('ROLE'))[0] === 'master')).toBe(true)
+  const write = ask(client, ['SET', 'a', 3])
+  await pause(DELAY)
+  leadsTo = old
+  expect(await write).toEqual(['+OK\r\n'])
+  expect(await old.ask('GET', 'acme:a')).toBe('3')
+})
+
+test('demoted while nobody writes: writes wait before the first of them is refused', async () => {
+  await start({ hold: { time: '60s' } })
+  const client = await connect()
+  await ask(client, ['SET', 'a', 1])
+  await swap()
+  const view = () => keyward.proxy.view().upstreams[0]
+  expect(await eventually(() => view().waits === 'writes' && view().role === 'slave')).toBe(true)
+  expect(await ask(client, ['GET', 'a'])).toEqual(['$1\r\n1\r\n'])
+  const write = ask(client, ['SET', 'a', 2])
+  leadsTo = next
+  expect(await write).toEqual(['+OK\r\n'])
+  expect(view().waits).toBe('nothing')
+})

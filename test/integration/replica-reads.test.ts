@@ -299,6 +299,8 @@ describe('a replica that fails', () => {
     done.catch(() => {})
     try {
       expect(await eventually(() => count > 50)).toBe(true)
+      const { reads } = view().replicas[0]
+      expect(await eventually(() => view().replicas[0].reads > reads + 50)).toBe(true)
       await trouble()
       const now = count
       expect(await eventually(() => count > now + 100)).toBe(true)
@@ -309,8 +311,8 @@ describe('a replica that fails', () => {
     return longest
   }
 
-  async function prepare(): Promise<void> {
-    await start()
+  async function prepare(maxLag?: string): Promise<void> {
+    await start(maxLag)
     await ask(await connect(), ['FLUSHDB'], ['SET', 'k', 'v'], ['RPUSH', 'l', 1])
     await inSync()
   }
@@ -333,6 +335,70 @@ describe('a replica that fails', () => {
     expect(longest).toBeLessThan(5000)
     await replica.kill('SIGCONT')
     await inSync()
+  })
+
+  test('stopped: a second later its reads go to the primary, also where it may lag by a minute', async () => {
+    await prepare('60s')
+    const longest = await reading(async () => {
+      await replica.kill('SIGSTOP')
+      expect(await eventually(() => view().replicas.every(({ usable }) => !usable))).toBe(true)
+    })
+    await replica.kill('SIGCONT')
+    console.log(`longest read ${Math.round(longest)} ms`)
+    expect(longest).toBeLessThan(2500)
+    await inSync()
+  })
+
+  test('BUSY with a script: nobody is told, the primary answers', async () => {
+    await prepare()
+    await atReplica('CONFIG', 'SET', 'lua-time-limit', 20)
+    await reading(async () => {
+      const script = atReplica('EVAL', 'while true do end', 0)
+      script.catch(() => {})
+      const busy = async () => (await replica.cli('PING')).startsWith('BUSY')
+      expect(await eventually(busy)).toBe(true)
+      const { reads } = view().replicas[0]
+      expect(await eventually(() => view().replicas[0].lag === Number.POSITIVE_INFINITY)).toBe(true)
+      // Those on their way when it was found out were read elsewhere.
+      expect(view().replicas[0].reads).toBeLessThan(reads + 50)
+      await atReplica('SCRIPT', 'KILL')
+      await expect(script).rejects.toThrow()
+    })
+    await atReplica('CONFIG', 'SET', 'lua-time-limit', 5000)
+    await inSync()
+  })
+
+  test('killed, and back with old data between two looks: nobody reads what is older than his own write', async () => {
+    await start('10s')
+    await atPrimary('CONFIG', 'SET', 'repl-backlog-size', 64 * 1024 * 1024)
+    const client = await connect()
+    const offset = () => view().replicas[0].offset
+    await ask(client, ['SET', 'k', 'old'])
+    await inSync()
+    await readsReplica(client)
+    await atReplica('SAVE')
+    await ask(client, ...Array.from({ length: 6 }, (_, i) => ['SET', `fill:${i}`, 'y'.repeat(900_000)]), [
+      'SET',
+      'k',
+      'new',
+    ])
+    await readsReplica(client)
+    // It comes back with what it had saved, and gets the rest so slowly that it can be read meanwhile.
+    link.faults = { trickle: 1500, latency: 2 }
+    await ask(client, ['SET', 'tick', 1])
+    const before = offset()
+    expect(await eventually(() => offset() !== before)).toBe(true)
+    await replica.kill('SIGKILL')
+    await replica.restart()
+    const seen = new Set<string>()
+    for (const until = performance.now() + 2500; performance.now() < until; ) {
+      for (const reply of await ask(client, ['GET', 'k'], ['GET', 'k'])) seen.add(reply)
+    }
+    expect([...seen]).toEqual(['$3\r\nnew\r\n'])
+    link.heal()
+    await inSync()
+    await ask(client, ['FLUSHDB'])
+    await atReplica('SAVE')
   })
 
   test('LOADING: nobody is told', async () => {

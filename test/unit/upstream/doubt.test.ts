@@ -27,6 +27,20 @@ test('a replica that is meant to be one is believed, for a while; LOADING is not
   expect(doubt.judge('-READONLY You', 10_000)).toBe('new')
 })
 
+test('a refusal is remembered until it is known what the server is', () => {
+  const doubt = new Doubt()
+  doubt.judge('-LOADING Redis', 1000)
+  expect(doubt.refused).toBe(false)
+  doubt.judge('-READONLY You', 2000)
+  expect(doubt.refused).toBe(true)
+  doubt.primary()
+  expect(doubt.refused).toBe(false)
+  doubt.judge('-READONLY You', 3000)
+  doubt.replica(3001)
+  doubt.judge('-READONLY You', 3002)
+  expect(doubt.refused).toBe(false)
+})
+
 test('who was a primary is not believed to be a replica by choice', () => {
   const doubt = new Doubt()
   doubt.replica(1000)
