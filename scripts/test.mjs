@@ -26,6 +26,8 @@ const DRILL = [
   'pin-state',
   'model',
   'pubsub-order',
+  'stopped-upstream',
+  'failover',
 ]
 if (tier === 'drill' && passedOn.length === 0) passedOn.push(...DRILL)
 

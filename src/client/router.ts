@@ -51,6 +51,8 @@ export class Router {
   private replica: Via | undefined = undefined
   /** The newest look at the primary when its last write had been answered; see upstream/replicas.ts. */
   private sample = 0
+  /** The newest that came back, and may still wait. */
+  private returned: Exchange | undefined = undefined
   /** Which replica it prefers. */
   private readonly seed = nextSeed++
 
@@ -312,15 +314,27 @@ export class Router {
     return x
   }
 
-  /** Lost with their pin before they were executed: they go, in their order, in front of those that wait. */
+  /** They were not executed where they went, and go, in their order, in front of those that wait. */
   requeue(again: readonly Exchange[]): void {
+    // A replica may give them back one by one.
+    const after = this.returned?.place === 'barrier' ? this.returned : undefined
     for (const x of again.toReversed()) {
       x.moveTo('barrier')
+      if (after === undefined) this.unshift(x)
+      else this.insert(x, after)
       // The primary answers it: this replica could not, and another might not either.
       if (x.way === 'replica') x.way = 'lane'
-      this.unshift(x)
     }
+    this.returned = again.at(-1)
     this.resume()
+    if (this.returned?.place !== 'barrier') this.returned = undefined
+  }
+
+  private insert(x: Exchange, after: Exchange): void {
+    x.next = after.next
+    after.next = x
+    if (this.tail === after) this.tail = x
+    this.waiting++
   }
 
   /** The client is gone. A pin closes at once: a blocked command must not take an element for nobody. */
