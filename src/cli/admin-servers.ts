@@ -4,9 +4,9 @@ import { AdminServer } from '../admin/server.ts'
 import { AdminSocket } from '../admin/socket.ts'
 import type { SocketSource } from '../admin/socket-source.ts'
 import type { AdminSource } from '../admin/view.ts'
-import { formatAddress } from '../config/address.ts'
 import type { Config } from '../config/config.ts'
 import { VERSION } from '../lib/version.ts'
+import { formatAddress } from '../upstream/address.ts'
 import { listenFailure } from './listen-failure.ts'
 
 /** A step from one configuration to the next, of which everything that can fail is done. */

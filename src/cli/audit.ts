@@ -2,7 +2,8 @@ import { Redis } from 'ioredis'
 import type { CommandTable } from '../commands/lookup.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { buildTable } from '../commands/table.ts'
-import { formatAddress, readUpstreamUrl, type UpstreamUrl } from '../config/address.ts'
+import { readUpstreamUrl, type UpstreamUrl } from '../config/address.ts'
+import { formatAddress } from '../upstream/address.ts'
 import { EXIT, Failure, type Terminal, UsageError } from './terminal.ts'
 
 /** Milliseconds for connecting and for INFO. */

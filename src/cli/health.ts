@@ -1,6 +1,7 @@
 import { get } from 'node:http'
-import { formatAddress, readHostPort } from '../config/address.ts'
+import { readHostPort } from '../config/address.ts'
 import { loadConfig } from '../config/load.ts'
+import { formatAddress } from '../upstream/address.ts'
 import { EXIT, type Terminal, UsageError } from './terminal.ts'
 
 const DEFAULT_ADMIN = '127.0.0.1:9380'

@@ -1,4 +1,4 @@
-import { formatAddress } from '../config/address.ts'
+import { formatAddress } from '../upstream/address.ts'
 import { Failure } from './terminal.ts'
 
 /** The system's refusal of an address, in words; any other error as it is. `key`: where the configuration says the address. */

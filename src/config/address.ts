@@ -143,9 +143,3 @@ export function isLocal(address: Address): boolean {
   const host = address.host.toLowerCase().replace(/^::ffff:/, '')
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }
-
-/** `127.0.0.1:6380`, `[::1]:6380` or `unix:/path`, as the file writes it. */
-export function formatAddress(address: Address): string {
-  if ('path' in address) return `unix:${address.path}`
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
-}

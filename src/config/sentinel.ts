@@ -1,5 +1,6 @@
+import { formatAddress } from '../upstream/address.ts'
 import type { HostPort, SentinelOptions } from '../upstream/options.ts'
-import { formatAddress, readHostPort } from './address.ts'
+import { readHostPort } from './address.ts'
 import type { ResolveContext } from './context.ts'
 import { resolveClientTls, resolveSecret } from './credentials.ts'
 import type { Path } from './problem.ts'

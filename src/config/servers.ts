@@ -1,5 +1,6 @@
+import { formatAddress } from '../upstream/address.ts'
 import type { Address, UpstreamOptions } from '../upstream/options.ts'
-import { formatAddress, isLocal } from './address.ts'
+import { isLocal } from './address.ts'
 
 /**
  * For each upstream a text that stands for its server: upstreams with the same one hold the same keys, as far as addresses

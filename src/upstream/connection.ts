@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Exchange, ExchangeClient, Via } from '../commands/exchange.ts'
 import { FLAG } from '../commands/spec.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -7,7 +8,6 @@ import type { Flushable, Turn } from '../lib/turn.ts'
 import { Wire, type WireOwner } from '../lib/wire.ts'
 import { BadReply } from '../resp/reply-scanner.ts'
 import { PUSH } from '../resp/type-bytes.ts'
-import type { Dialled } from './dial.ts'
 import { ExchangeQueue } from './exchange-queue.ts'
 import { ReplyPath, type ReplyPathHost } from './reply-path.ts'
 
@@ -76,8 +76,6 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   frozen = false
   /** CLIENT UNBLOCK was sent for what blocks here, so that it can be issued again elsewhere. */
   interrupted = false
-  /** Where it leads, or was to lead. */
-  readonly where: string
   wasReady = false
   /** Rises whenever the server turns out to be another one, which may lack what was written before. */
   epoch = 0
@@ -95,15 +93,13 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   constructor(
     kind: ConnectionKind,
     protocol: 2 | 3,
-    dialled: Dialled,
+    socket: Socket,
     handshake: Handshake,
     host: ConnectionHost,
     onReady: (connection: Connection) => void,
   ) {
-    const { socket } = dialled
     this.kind = kind
     this.protocol = protocol
-    this.where = dialled.where
     this.host = host
     this.handshake = handshake
     this.onReady = onReady

@@ -6,23 +6,7 @@ import type { Address, UpstreamOptions } from './options.ts'
  * Opens a socket to the upstream. The name is resolved anew at every call and all its addresses are tried, so that a
  * server that moved is found without a restart. Connect time-outs are the caller's.
  */
-export function dial(address: Address, options: UpstreamOptions): Dialled {
-  return { socket: open(address, options), where: formatAddress(address) }
-}
-
-export interface Dialled {
-  readonly socket: Socket
-  /** The address as text. */
-  readonly where: string
-}
-
-/** `host:port`, `[::1]:port` or the path. */
-export function formatAddress(address: Address): string {
-  if ('path' in address) return address.path
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
-}
-
-function open(address: Address, options: UpstreamOptions): Socket {
+export function dial(address: Address, options: UpstreamOptions): Socket {
   const { tls } = options
   const where =
     'path' in address

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Turn } from '../lib/turn.ts'
@@ -5,7 +6,7 @@ import { Availability } from './availability.ts'
 import { BigKeys } from './big-keys.ts'
 import { Connection, type ConnectionHost, type ConnectionKind } from './connection.ts'
 import { Control } from './control.ts'
-import { type Dialled, dial } from './dial.ts'
+import { dial } from './dial.ts'
 import { Fence, type FenceHost } from './fence.ts'
 import { type HandshakeNode, LoginHandshake } from './handshake.ts'
 import { interrupt } from './interrupt.ts'
@@ -194,7 +195,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     return this.availability.breaker.takeProbe()
   }
 
-  connect(): Dialled | undefined {
+  connect(): Socket | undefined {
     const { address } = this.whereabouts
     return address === undefined ? undefined : dial(address, this.options)
   }
@@ -203,7 +204,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     const handshake = new LoginHandshake(this, kind, protocol, (id) => {
       connection.id = id
     })
-    const connection: Connection = new Connection(kind, protocol, this.connect() as Dialled, handshake, this, () => {
+    const connection: Connection = new Connection(kind, protocol, this.connect() as Socket, handshake, this, () => {
       connection.runId = handshake.runId
       connection.epoch = this.epoch
       if (this.writesWait) this.suspension.hold(connection)

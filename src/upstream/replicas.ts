@@ -1,7 +1,7 @@
 import type { ExchangeClient } from '../commands/exchange.ts'
+import { formatAddress } from './address.ts'
 import type { Connection } from './connection.ts'
 import { Control } from './control.ts'
-import { formatAddress } from './dial.ts'
 import { healthReport } from './health-report.ts'
 import { parseInfo } from './info.ts'
 import { Node } from './node.ts'

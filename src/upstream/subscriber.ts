@@ -1,10 +1,10 @@
+import type { Socket } from 'node:net'
 import { Backoff } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Flushable, Turn } from '../lib/turn.ts'
 import { MessageFrame } from '../resp/message.ts'
 import { BadReply } from '../resp/reply-scanner.ts'
 import { ARRAY, ERROR, STRING } from '../resp/type-bytes.ts'
-import type { Dialled } from './dial.ts'
 import type { UpstreamOptions } from './options.ts'
 import type { FactsLog, ServerFacts } from './server-facts.ts'
 import { type Fence, SubscriberCommands } from './subscriber-commands.ts'
@@ -20,7 +20,7 @@ export interface SubscriberHost {
   readonly clock: Clock
   readonly log: FactsLog
   /** Opens a socket to the server of the day; undefined: nobody knows where it is. */
-  connect(): Dialled | undefined
+  connect(): Socket | undefined
   /** run_id of the server that the lanes talk to, '' until known. */
   readonly runId: string
   later(delay: number, fn: () => void): void
@@ -149,13 +149,13 @@ export class Subscriber implements SubscriberConnectionHost, Flushable {
 
   private dial(): void {
     if (this.stopped) return
-    const dialled = this.host.connect()
-    if (dialled === undefined) {
+    const socket = this.host.connect()
+    if (socket === undefined) {
       this.dialLater()
       return
     }
     this.login = new SubscriberLogin(this.host.options)
-    this.connection = new SubscriberConnection(dialled.socket, this.login, this)
+    this.connection = new SubscriberConnection(socket, this.login, this)
   }
 
   private dialLater(): void {

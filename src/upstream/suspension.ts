@@ -161,7 +161,7 @@ export class Suspension {
       return
     }
     this.life.enter('drained')
-    this.measure(() => undefined)
+    this.measure()
   }
 
   /** Requests of the kind that waits, sent and not answered. */
@@ -179,18 +179,13 @@ export class Suspension {
   }
 
   /** Asks the server for its replication offset; what it has executed is all before that. */
-  measure(done: (offset: number | undefined) => void): void {
+  private measure(): void {
     const { host } = this
     const lane = host.witness()
-    if (lane === undefined) {
-      done(undefined)
-      return
-    }
+    if (lane === undefined) return
     this.control.ask(lane, ['INFO', 'replication'], host.now(), host.requestTime, (reply) => {
       const found = /master_repl_offset:(\d+)/.exec(reply ?? '')
-      const offset = found === null ? undefined : Number(found[1])
-      if (this.drained && this.offset === undefined) this.offset = offset
-      done(offset)
+      if (this.drained && this.offset === undefined && found !== null) this.offset = Number(found[1])
     })
   }
 

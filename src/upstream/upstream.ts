@@ -1,4 +1,4 @@
-import { formatAddress } from './dial.ts'
+import { formatAddress } from './address.ts'
 import { Node } from './node.ts'
 import type { NodeEnv, NodeOwner } from './node-env.ts'
 import type { Address, UpstreamOptions } from './options.ts'

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
+import { formatAddress } from './address.ts'
 import type { Availability } from './availability.ts'
 import type { Connection } from './connection.ts'
-import { formatAddress } from './dial.ts'
 import { Doubt } from './doubt.ts'
 import type { LaneSets } from './lane-sets.ts'
 import { Moves } from './move.ts'

@@ -1,4 +1,4 @@
-import { formatAddress } from '../dial.ts'
+import { formatAddress } from '../address.ts'
 import type { HostPort, SentinelOptions } from '../options.ts'
 import { leavers, newcomers, type Seat } from './electorate.ts'
 import type { Hearing } from './first-move.ts'

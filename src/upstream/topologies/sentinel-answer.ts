@@ -1,4 +1,4 @@
-import { formatAddress } from '../dial.ts'
+import { formatAddress } from '../address.ts'
 import type { HostPort } from '../options.ts'
 
 /** What a sentinel says about the primary of the day and about itself. Addresses are as it names them. */

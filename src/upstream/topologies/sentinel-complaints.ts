@@ -1,4 +1,4 @@
-import { formatAddress } from '../dial.ts'
+import { formatAddress } from '../address.ts'
 import type { FactsLog } from '../server-facts.ts'
 import type { Seat } from './electorate.ts'
 import type { Tally } from './votes.ts'

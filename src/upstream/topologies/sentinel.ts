@@ -1,5 +1,5 @@
 import { Lifecycle } from '../../lib/lifecycle.ts'
-import { formatAddress } from '../dial.ts'
+import { formatAddress } from '../address.ts'
 import type { HostPort, SentinelOptions } from '../options.ts'
 import { answersOf, countVoters } from './electorate.ts'
 import { FailoverWatch } from './failover-watch.ts'

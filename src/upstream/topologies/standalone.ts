@@ -1,4 +1,4 @@
-import { formatAddress } from '../dial.ts'
+import { formatAddress } from '../address.ts'
 import type { Address } from '../options.ts'
 import type { Topology, TopologyView } from './topology.ts'
 
