@@ -97,6 +97,12 @@ async function leave(client: RawClient, n: number): Promise<void> {
   }
 }
 
+interface Seen {
+  readonly resources: Record<string, number>
+  readonly places: ReturnType<typeof places>
+  readonly heap: number
+}
+
 async function round(): Promise<void> {
   const clients = await connectAll(CLIENTS)
   await Promise.all(clients.map(work))
@@ -146,8 +152,12 @@ test(`${CLIENTS} working clients need at most ${MOST_LANES} shared connections`,
   await Promise.all(clients.map((client) => client.end()))
 })
 
+function withoutPins({ places: { pins, ...others }, resources }: Pick<Seen, 'places' | 'resources'>) {
+  return { others, resources: { ...resources, TCPSocketWrap: resources.TCPSocketWrap - pins } }
+}
+
 test(`${CLIENTS} clients, ${ROUNDS} rounds: as after the second, so after the last`, { timeout: 900_000 }, async () => {
-  const seen: { resources: Record<string, number>; places: ReturnType<typeof places>; heap: number }[] = []
+  const seen: Seen[] = []
   for (let i = 1; i <= ROUNDS; i++) {
     await round()
     if (i === 2 || i === ROUNDS) {
@@ -160,7 +170,7 @@ test(`${CLIENTS} clients, ${ROUNDS} rounds: as after the second, so after the la
   console.log(
     `churn: heap after round 2 ${Math.round(second.heap / 1024)} KiB, after round ${ROUNDS} ${Math.round(last.heap / 1024)} KiB`,
   )
-  expect(last.places).toEqual(second.places)
-  expect(last.resources).toEqual(second.resources)
+  // How many of the warm pins there may be are there, depends on who came last.
+  expect(withoutPins(last)).toEqual(withoutPins(second))
   expect(last.heap).toBeLessThan(second.heap * 1.03)
 })
