@@ -1,6 +1,6 @@
+import { nearest } from '../lib/nearest.ts'
 import type { Path, Report } from './problem.ts'
 import type { SecretPlaces } from './secret.ts'
-import { nearest } from './suggest.ts'
 
 /** What resolving needs beside the file. */
 export interface ResolveContext extends SecretPlaces {

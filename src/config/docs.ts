@@ -98,6 +98,9 @@ keeps the old one. A reload may not change \`upstream\`, \`prefix\` or \`databas
 listeners: those take a restart.
 
 - **duration**: \`250ms\`, \`5s\`, \`10m\`, \`24h\`. **size**: \`512B\`, \`64KiB\`, \`1MiB\`, \`2GiB\`.
+  **rate**: \`100/s\`, \`6000/m\`, \`3600/h\` operations, \`10MiB/s\` bytes.
+- **ACL rules** on commands are read as Redis reads them: \`+get\`, \`-get\`, \`+client|list\`, \`+@read\`, \`-@dangerous\`, \`+@all\`,
+  from left to right. Where the first one takes something away, they start from all commands, else from none.
 - **secret** and **url**: a string, \`{env: NAME}\` or \`{file: path}\`. **password** (one that clients must send): also
   \`{sha256: hex}\`. An empty secret is an error. \`\${NAME}\` is not expanded. Relative paths start at the file's folder.
 - An upstream has a \`url\` or a \`sentinel\`. With \`sentinel\`, its \`user\`, \`password\` and \`tls\` are for the servers that the

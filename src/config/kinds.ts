@@ -1,8 +1,9 @@
+import type { Extension } from '../session/tenant.ts'
 import { readHostPort, readListenAddress, readSocketAddress } from './address.ts'
-import { type Kind, text } from './leaf.ts'
+import { count, type Kind, text } from './leaf.ts'
 import { NAME } from './names.ts'
 import { readPassword, readSecret, readText, type SecretSource } from './secret.ts'
-import { show } from './units.ts'
+import { readSize, show } from './units.ts'
 
 // The kinds of values that mean something to Keyward only; numbers, durations and the like are in leaf.ts.
 
@@ -63,6 +64,55 @@ export const path = text('path', /^[^\0]+$/, 'the path of a file')
 export const name = text('name', NAME.pattern, `a name of ${NAME.words}`)
 export const word = text('name', /^[!-~]{1,256}$/, 'a name of printable ASCII without blanks')
 export const hostName = text('host name', /^[A-Za-z0-9_.-]{1,253}$/, 'a host name')
+
+export const pattern = text('pattern', /^[^\0]{1,1000}$/, 'a pattern of key names, such as "cache:*"')
+export const commandRules = text('ACL rules', /\S/, 'ACL rules on commands, such as "+@write -del"')
+
+/** What a bucket may hold at most: what the highest rate gives in a second. */
+const MOST_BURST = { operations: 1e9, bytes: 2 ** 40 } as const
+
+/** Tokens of a rate limit: operations as a number, bytes as a size. */
+export const burst: Kind<{ readonly unit: 'operations' | 'bytes'; readonly tokens: number }> = {
+  name: 'number | size',
+  json: {
+    anyOf: [
+      { type: 'integer', minimum: 1, maximum: MOST_BURST.operations },
+      { type: 'string', pattern: '^[0-9]+(B|KiB|MiB|GiB)$' },
+    ],
+  },
+  read(raw) {
+    if (typeof raw === 'number') {
+      const reading = count(1, MOST_BURST.operations).read(raw)
+      return 'value' in reading ? { value: { unit: 'operations', tokens: reading.value } } : reading
+    }
+    if (typeof raw === 'string' && /^\d+$/.test(raw)) {
+      return {
+        message: `${show(raw)} is neither a number nor a size`,
+        cure: `write ${raw} without quotes for operations, "${raw}B" for bytes`,
+      }
+    }
+    const reading = readSize(raw)
+    if (!('value' in reading)) return reading
+    if (reading.value > MOST_BURST.bytes) return { message: `${show(raw)} is too large`, cure: 'write at most 1024GiB' }
+    return { value: { unit: 'bytes', tokens: reading.value } }
+  },
+}
+
+const extensions: readonly Extension[] = ['throttle']
+
+/** `cache` and `locks` are names that later versions will know. */
+export const extension: Kind<Extension> = {
+  name: extensions.join(' | '),
+  json: { enum: extensions },
+  read(raw) {
+    if (raw === 'cache' || raw === 'locks') {
+      return { message: `${show(raw)} is not enforced by this version yet`, cure: 'remove it' }
+    }
+    const known = extensions.find((one) => one === raw)
+    if (known !== undefined) return { value: known }
+    return { message: `${show(raw)} is no group of commands`, cure: `known: ${extensions.join(', ')}` }
+  },
+}
 
 export const fileMode: Kind<number> = {
   name: 'octal mode',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Reading, readDuration, readSize, show } from './units.ts'
+import { type Rate, type Reading, readDuration, readRate, readSize, show } from './units.ts'
 
 /** A kind of value: how it is read, and how docs/configuration.md and the JSON Schema describe it. */
 export interface Kind<T> {
@@ -56,6 +56,17 @@ export function defaulted<T>(kind: Kind<T>, fallback: string | number | boolean,
     .meta({ description, ...kind.json, 'x-keyward': doc })
 }
 
+/**
+ * An optional key that means something beside another one only. Absent reads as undefined, so that where it means nothing
+ * it can be told from a given one; who resolves it puts `fallback` in.
+ */
+export function conditional<T>(kind: Kind<T>, fallback: string | number, description: string) {
+  const doc: KeyDoc = { kind: kind.name, default: String(fallback) }
+  return leaf(kind, true)
+    .optional()
+    .meta({ description, ...kind.json, 'x-keyward': doc })
+}
+
 /** A key of the contract that this version does not enforce: any value is an error. */
 export function later(description: string) {
   return z
@@ -84,6 +95,12 @@ export const size: Kind<number> = {
   name: 'size',
   json: { type: 'string', pattern: '^[0-9]+(B|KiB|MiB|GiB)$' },
   read: readSize,
+}
+
+export const rate: Kind<Rate> = {
+  name: 'rate',
+  json: { type: 'string', pattern: '^[0-9]+(B|KiB|MiB|GiB)?/(s|m|h)$' },
+  read: readRate,
 }
 
 export const share: Kind<number> = {

@@ -3,6 +3,7 @@ import type { UpstreamOptions } from '../upstream/options.ts'
 import { resolveAdmin } from './admin.ts'
 import type { Config } from './config.ts'
 import type { ResolveContext } from './context.ts'
+import { commandReader } from './limits.ts'
 import { checkListeners, resolveListener } from './listeners.ts'
 import { checkLogins } from './logins.ts'
 import { checkNames, NAME, readNames } from './names.ts'
@@ -37,8 +38,9 @@ export function resolve(shape: FileShape, raw: unknown, context: ResolveContext,
     if (resolved !== undefined) upstreams.set(name, resolved)
   }
   const tenants = new Map<string, Tenant>()
+  const commands = commandReader()
   for (const [name, tenant] of Object.entries(shape.tenants)) {
-    tenants.set(name, resolveTenant(name, tenant, tenants.size, names, context))
+    tenants.set(name, resolveTenant(name, tenant, tenants.size, names, commands, context))
   }
   const admin = resolveAdmin(shape.admin, (raw as Record<string, unknown>).admin, report)
   checkPrefixes([...tenants.values()], upstreams, report)

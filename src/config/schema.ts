@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { fileMode, hostPort, listenAddress, name, password, path, socketAddress, version } from './kinds.ts'
+import { extension, fileMode, hostPort, listenAddress, name, password, path, socketAddress, version } from './kinds.ts'
 import { count, defaulted, duration, flag, later, oneOf, optional, required, size } from './leaf.ts'
+import { limit } from './limits-schema.ts'
 import { NAME, type NameRule, USER_NAME } from './names.ts'
 import { prefix } from './prefix.ts'
 import { upstream } from './upstream-schema.ts'
@@ -106,10 +107,21 @@ const tenant = z
       100_000,
       'Most subscriptions of this tenant in this process: every client counts each of its channels and patterns.',
     ),
-    limits: later('Rate limits.'),
+    limits: z.array(limit).default([]).meta({ description: 'Rate limits, in the order in which they are asked.' }),
+    weight: defaulted(
+      count(1, 1000),
+      1,
+      'Share of a connection to the upstream, against that of other tenants, while they want more of it than there is.',
+    ),
     ttl: later('Expiry policies.'),
     cache: later('Near cache.'),
-    extensions: later("Keyward's own commands."),
+    extensions: z
+      .array(required(extension, 'A group of commands.'))
+      .default([])
+      .meta({
+        description:
+          "Which of Keyward's own commands exist here. `throttle`: CL.THROTTLE and CL.STATUS. `cache` and `locks` are reserved.",
+      }),
   })
   .meta({ description: 'One namespace, by its name.' })
 
@@ -136,7 +148,7 @@ export const fileSchema = z.strictObject({
     .strictObject({
       address: optional(
         hostPort,
-        'Where /healthz, /readyz, /metrics and /upstreams are served over HTTP. No login: keep it off public networks. Absent: no HTTP.',
+        'Where /healthz, /readyz, /metrics, /upstreams and /limits are served over HTTP. No login: keep it off public networks. Absent: no HTTP.',
       ),
       socket: optional(
         socketAddress,

@@ -1,5 +1,6 @@
 import type { Tenant, User } from '../session/tenant.ts'
 import { checkName, type Names, type ResolveContext } from './context.ts'
+import { type ReadCommands, resolveLimits } from './limits.ts'
 import { checkNames, USER_NAME } from './names.ts'
 import type { Path } from './problem.ts'
 import type { TenantShape } from './schema.ts'
@@ -11,6 +12,7 @@ export function resolveTenant(
   shape: TenantShape,
   index: number,
   names: Names,
+  commands: ReadCommands,
   context: ResolveContext,
 ): Tenant {
   const path: Path = ['tenants', name]
@@ -35,6 +37,9 @@ export function resolveTenant(
     subscriptions,
     slowlog: { slowerThan, entries },
     replicas: { read: replicas.read, maxLag: replicas.maxLag },
+    limits: resolveLimits(shape.limits, [...path, 'limits'], commands, report),
+    weight: shape.weight,
+    extensions: new Set(shape.extensions.filter((one) => one !== undefined)),
     users,
     index,
   }

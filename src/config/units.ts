@@ -33,6 +33,36 @@ export function readSize(raw: unknown): Reading<number> {
   return { value }
 }
 
+/** How much of what may pass. */
+export interface Rate {
+  readonly unit: 'operations' | 'bytes'
+  readonly perSecond: number
+  /** As the file has it. */
+  readonly text: string
+}
+
+const SECONDS = { s: 1, m: 60, h: 3600 } as const
+
+/** More a second than one process can pass on, in each unit: a rate above them is a slip of the hand. */
+const MOST_OPERATIONS = 1e9
+const MOST_BYTES = 2 ** 40
+
+/** `100/s 6000/m 3600/h` operations, `10MiB/s` bytes. */
+export function readRate(raw: unknown): Reading<Rate> {
+  const text = String(raw)
+  const match = /^(\d+)(B|KiB|MiB|GiB)?\/(s|m|h)$/.exec(text)
+  if (typeof raw !== 'string' || match === null) {
+    return { message: `${show(raw)} is not a rate`, cure: `write ${rateMeant(text)}` }
+  }
+  const [, digits, size, time] = match
+  const amount = Number(digits) * (size === undefined ? 1 : BYTES[size as keyof typeof BYTES])
+  if (amount === 0) return { message: `${show(raw)} lets nothing pass`, cure: `write at least 1${size ?? ''}/h` }
+  const perSecond = amount / SECONDS[time as keyof typeof SECONDS]
+  const [most, words] = size === undefined ? [MOST_OPERATIONS, `${MOST_OPERATIONS}/s`] : [MOST_BYTES, '1024GiB/s']
+  if (perSecond > most) return { message: `${show(raw)} is too much`, cure: `write at most ${words}` }
+  return { value: { unit: size === undefined ? 'operations' : 'bytes', perSecond, text } }
+}
+
 /** Bytes in the largest unit that divides them, as the file writes them. */
 export function formatSize(bytes: number): string {
   for (const unit of ['GiB', 'MiB', 'KiB'] as const) {
@@ -73,6 +103,37 @@ function durationMeant(text: string): string {
   if (/^(d|days?)$/.test(unit)) return `${Number(number) * 24}h`
   return 'a unit of ms, s, m or h'
 }
+
+/** The nearest right spelling of what somebody wrote for a rate: `100 per second`, `10MB/s`, `600rpm`, `0.5/s`. */
+function rateMeant(text: string): string {
+  const any = 'a rate, such as 100/s, 6000/m or 3600/h, or 10MiB/s for bytes'
+  const match = /^\s*([\d.,_]+)\s*([a-z]*?)\s*(?:\/|per|p(?=[smh]$))\s*([a-z]+)\s*$/i.exec(text)
+  if (match === null) {
+    const amount = /^\d+$/.test(text) ? text : sizeMeant(text)
+    return /^\d/.test(amount) ? `a unit of time with it: ${amount}/s, ${amount}/m or ${amount}/h` : any
+  }
+  const time = TIMES.find(([pattern]) => pattern.test(match[3]))?.[1]
+  if (time === undefined) return any
+  const amount = Number(match[1].replace(/[,_]/g, ''))
+  const unit = match[2].toLowerCase()
+  if (/^[km]$/.test(unit) && Number.isInteger(amount)) {
+    const size = `${amount}${unit === 'k' ? 'KiB' : 'MiB'}`
+    return `${amount * (unit === 'k' ? 1e3 : 1e6)}/${time} for operations, ${size}/${time} for bytes`
+  }
+  if (unit === '' || /^([rqto]|ops?|operations?|req|requests?|calls?|commands?|times)$/.test(unit)) {
+    if (Number.isInteger(amount)) return `${amount}/${time}`
+    const larger = time === 's' ? 'm' : 'h'
+    return time !== 'h' && Number.isInteger(amount * 60) ? `${amount * 60}/${larger}` : any
+  }
+  const size = sizeMeant(`${match[1]}${unit}`)
+  return /^\d/.test(size) ? `${size}/${time}` : any
+}
+
+const TIMES: readonly (readonly [RegExp, 's' | 'm' | 'h'])[] = [
+  [/^(s|secs?|seconds?)$/i, 's'],
+  [/^(m|mins?|minutes?)$/i, 'm'],
+  [/^(h|hrs?|hours?)$/i, 'h'],
+]
 
 /** A wrong value as the message shows it: short, on one line. */
 export function show(raw: unknown): string {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { hostName, path, secret, serverAddress, url, word } from './kinds.ts'
-import { count, defaulted, duration, flag, later, optional, required, share, size } from './leaf.ts'
+import { count, defaulted, duration, flag, later, oneOf, optional, required, share, size } from './leaf.ts'
 
 /** One entry of `upstreams`; upstreams.ts resolves it. */
 
@@ -134,6 +134,21 @@ export const upstream = z
       .strictObject({ interval: defaulted(duration, '1s', 'Time between two probes.') })
       .prefault({})
       .meta({ description: 'Health probes: PING, role, replication offset, memory, persistence, connected clients.' }),
+    fairness: z
+      .strictObject({
+        mode: defaulted(
+          oneOf('on', 'off'),
+          'on',
+          '`on`: while several tenants send, they take turns on each connection, by bytes and `weight`. `off`: first come, first served.',
+        ),
+        window: defaulted(
+          size,
+          '32KiB',
+          'What may then be sent and unanswered on a connection; the rest waits for its turn. Less: shorter waits for the others. More: bigger batches. Grows with the round trip, if that is above 0.5 ms; at most 1 MiB, which holds while one tenant sends.',
+        ),
+      })
+      .prefault({})
+      .meta({ description: 'How tenants share connections.' }),
     walls: later('Redis ACL users per tenant on the server, for scripts.'),
   })
   .meta({ description: 'A real Redis, by the name that tenants use for it.' })

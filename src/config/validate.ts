@@ -1,9 +1,9 @@
 import type { z } from 'zod'
+import { nearest } from '../lib/nearest.ts'
 import { WRONG } from './leaf.ts'
 import { keysAt, type Outline, outline, placesOf } from './outline.ts'
 import type { Path, Report } from './problem.ts'
 import { type FileShape, fileSchema } from './schema.ts'
-import { nearest } from './suggest.ts'
 import { show } from './units.ts'
 
 type Issue = z.core.$ZodIssue

@@ -12,6 +12,12 @@ export interface Tenant {
   readonly subscriptions: number
   readonly slowlog: TenantSlowLog
   readonly replicas: TenantReplicas
+  /** In the order in which they are asked. */
+  readonly limits: readonly LimitRule[]
+  /** Its share of a lane that several tenants fill, against theirs; 1 is the default. */
+  readonly weight: number
+  /** Which of Keyward's own commands exist for it. */
+  readonly extensions: ReadonlySet<Extension>
   readonly users: ReadonlyMap<string, User>
   /** Small dense number, for arrays of counters. */
   readonly index: number
@@ -39,6 +45,43 @@ export interface TenantReplicas {
   readonly read: 'never' | 'prefer'
   /** Milliseconds by which a replica may be behind and still be read. */
   readonly maxLag: number
+}
+
+/** `throttle`: CL.THROTTLE and CL.STATUS. */
+export type Extension = 'throttle'
+
+/** One rate limit. Tokens are operations or bytes. */
+export interface LimitRule {
+  /** Unique in its tenant. */
+  readonly name: string
+  readonly unit: 'operations' | 'bytes'
+  /** Tokens per second. */
+  readonly rate: number
+  /** The rate as the file has it: "6000/m". */
+  readonly rateText: string
+  /** Most tokens that can be spent at once. */
+  readonly burst: number
+  /** Who has a bucket of its own. `match`: what the first `*` of `keys` stands for. */
+  readonly per: 'tenant' | 'user' | 'address' | 'match'
+  /** `global`: all processes share the tokens. */
+  readonly scope: 'local' | 'global'
+  readonly action: 'reject' | 'delay' | 'shadow'
+  /** Milliseconds for which `delay` may hold a request; one that would have to wait longer is rejected. */
+  readonly maxDelay: number
+  /** Requests that this rule may hold at a time, in this process. */
+  readonly maxDelayed: number
+  /** What a global rule does while its tokens cannot be had. */
+  readonly onError: 'allow' | 'local' | 'deny'
+  /** Which commands count, as ACL rules; see commands/command-filter.ts. */
+  readonly commands: string
+  /** Pattern of the tenant's own key names; absent: whatever the keys are. */
+  readonly keys: string | undefined
+  /** What commands cost that do not cost 1; of several that fit, the last. For operations. */
+  readonly costs: readonly { readonly commands: string; readonly cost: number }[]
+  /** Every so many bytes of a reply cost an operation more; absent: they do not. */
+  readonly replyUnit: number | undefined
+  /** Most buckets in this process; names beyond share one. */
+  readonly buckets: number
 }
 
 export interface User {

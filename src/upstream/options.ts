@@ -33,8 +33,15 @@ export interface UpstreamOptions {
   /** Issue again a command that takes elements (BLPOP …) when its connection was lost while it was blocked. */
   readonly reissueBlocked: boolean
   readonly breaker: BreakerOptions
+  readonly fairness: FairnessOptions
   /** Milliseconds between two health probes. */
   readonly health: { readonly interval: number }
+}
+
+/** How tenants share a lane. `window`: bytes in flight on it while several tenants send, if the server is near. */
+export interface FairnessOptions {
+  readonly mode: 'on' | 'off'
+  readonly window: number
 }
 
 /** How to find the server by Redis Sentinel. https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/ */

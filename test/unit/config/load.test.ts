@@ -111,7 +111,45 @@ describe('a whole file', () => {
       maxClients: undefined,
       buffers: { request: 2 ** 30, output: 256 * 2 ** 20 },
       replicas: { read: 'never', maxLag: 1000 },
+      limits: [],
+      weight: 1,
+      extensions: new Set(),
     })
+  })
+
+  it('has its rate limits', () => {
+    const acme = config.tenants.get('acme')
+    expect(acme).toMatchObject({ weight: 3, extensions: new Set(['throttle']) })
+    expect(acme?.limits).toMatchObject([
+      {
+        name: 'all',
+        unit: 'operations',
+        rate: 10_000,
+        rateText: '10000/s',
+        burst: 20_000,
+        per: 'tenant',
+        scope: 'global',
+        onError: 'deny',
+        action: 'delay',
+        maxDelay: 50,
+        maxDelayed: 7,
+      },
+      { name: 'per-address', per: 'address', rate: 100, burst: 100, scope: 'local', action: 'reject', buckets: 1000 },
+      { name: 'per-api-key', per: 'match', keys: 'rl:key:*', rate: 1, rateText: '60/m', burst: 1, buckets: 100_000 },
+      { name: 'writes', commands: '+@write', rate: 1000, action: 'shadow' },
+      { name: 'bandwidth', unit: 'bytes', rate: 10 * 2 ** 20, burst: 10 * 2 ** 20 },
+      { name: 'bursts', unit: 'bytes', rate: 1024 / 60, burst: 2 ** 21, per: 'user', keys: 'a*' },
+      {
+        name: 'costly',
+        rate: 1.5,
+        burst: 1,
+        costs: [
+          { commands: '+@read', cost: 2 },
+          { commands: '+lrange +smembers', cost: 100 },
+        ],
+        replyUnit: 65_536,
+      },
+    ])
   })
 
   it('keeps passwords as digests, wherever they come from', () => {
