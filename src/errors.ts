@@ -56,6 +56,11 @@ export const ERRORS = {
     when: 'a command that Keyward serves by many upstream calls (KEYS, SCAN, DBSIZE, FLUSHDB, FLUSHALL, RANDOMKEY), or on another connection (CLIENT UNBLOCK), that subscribes, or that changes the protocol was sent between MULTI and EXEC, which then answers EXECABORT',
     cure: 'send it before MULTI or after EXEC',
   },
+  RATELIMITED: {
+    reply: 'RATELIMITED <rule>: <rate>; retry after <n> ms',
+    when: 'a limit of the tenant (tenants.<tenant>.limits) has no tokens left for the request, or the request would have to wait longer than its maxDelay; it was not executed',
+    cure: 'send it again after the time that the reply names; `keyward limits` shows which rule refuses whom; raise the rule’s rate or burst, or let it `delay`',
+  },
   REQUESTLIMIT: {
     reply: 'ERR request buffer limit reached',
     when: 'one client has more bytes of unfinished and unsent requests than buffers.request',

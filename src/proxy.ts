@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { ClientConnection } from './client/connection.ts'
+import { Delays } from './client/delays.ts'
 import type { DispatchClient } from './client/dispatch-client.ts'
 import { Dispatcher } from './client/dispatcher.ts'
 import { SocketEndpoint } from './client/endpoint.ts'
@@ -22,6 +23,8 @@ import { PerSecond } from './lib/per-second.ts'
 import { Turn } from './lib/turn.ts'
 import { Operator } from './operator.ts'
 import { buildAuthenticator } from './policies/auth.ts'
+import { type Chain, Chains } from './policies/chains.ts'
+import { buildPolicies, type Policies } from './policies/index.ts'
 import { ReplyWriter } from './resp/reply-writer.ts'
 import { type Authenticator, Session } from './session/session.ts'
 import type { Tenant } from './session/tenant.ts'
@@ -50,6 +53,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
   readonly limits = { bulk: 512 * 1024 * 1024, buffer: 1024 * 1024 * 1024 }
   readonly notices: Notices
   readonly gates = new Gates()
+  readonly delays = new Delays(this.clock)
   readonly slowEntries = new PerSecond(SLOW_ENTRIES)
   /** Every client, with the listener that it came through. */
   readonly clients = new Map<ClientConnection, Door>()
@@ -63,6 +67,8 @@ export class Proxy implements ClientEnv, TenantServerHost {
   readonly log: ProxyLog
   readonly server: ServerView = new TenantServer(this)
   readonly dispatcher: Dispatcher
+  private readonly policies: Policies
+  private readonly chains: Chains
   readonly operations = new Operator(this)
   readonly upstreams = new Map<string, Upstream>()
   /** Replaced by a reload, with something left to end. */
@@ -79,6 +85,15 @@ export class Proxy implements ClientEnv, TenantServerHost {
     this.memory = new Memory(config.memory)
     this.notices = new Notices(env.log)
     this.dispatcher = new Dispatcher(this)
+    const policyEnv = {
+      table: this.table,
+      clock: this.clock,
+      fault: this.fault,
+      leaseStore: (upstream: string) => this.upstreams.get(upstream)?.leaseStore,
+    }
+    this.policies = buildPolicies(policyEnv)
+    this.chains = new Chains(this.policies.order, policyEnv)
+    this.chains.renew(config.tenants.values())
     this.keepSlowLogs()
     for (const options of config.upstreams.values()) this.upstreams.set(options.name, this.openUpstream(options))
   }
@@ -166,6 +181,10 @@ export class Proxy implements ClientEnv, TenantServerHost {
     return stats
   }
 
+  chain(session: Session): Chain | undefined {
+    return this.chains.enter(session)
+  }
+
   findClient(tenant: Tenant, id: number): DispatchClient | undefined {
     for (const client of this.clients.keys()) {
       if (client.session.id === id) return client.session.tenant?.name === tenant.name ? client : undefined
@@ -215,8 +234,11 @@ export class Proxy implements ClientEnv, TenantServerHost {
       connections: this.clients.size,
       tenants: ['', ...this.config.tenants.keys()].map((name) => ({ name, stats: this.statsNamed(name) })),
       upstreams: [...this.upstreams.values()].map((upstream) => upstream.view()),
-      barrier,
+      barrier: barrier - this.delays.count,
       running,
+      delayed: this.delays.count,
+      limits: this.policies.limits.view(),
+      leases: this.policies.limits.leases,
       gates: { closed: this.gates.count, overruns: this.gates.overruns },
       memory: { clients: this.memory.total, limit: this.memory.limit, cuts: this.memory.cuts },
     }
@@ -269,6 +291,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
       retired.push([upstream, undefined])
     }
     this.followReplicas()
+    this.chains.renew(config.tenants.values())
     for (let i = 0; i < this.doors.length; i++) {
       this.doors[i].listener.renew(config.listeners[i])
       this.doors[i].authenticator = buildAuthenticator(config.tenants.values(), config.listeners[i])
@@ -309,6 +332,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     this.draining = true
     for (const door of this.doors) door.listener.close()
     for (const client of [...this.clients.keys()]) client.cut()
+    this.policies.limits.stop()
     for (const upstream of [...this.upstreams.values(), ...this.retired]) upstream.stop()
   }
 }

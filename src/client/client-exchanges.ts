@@ -1,6 +1,8 @@
+import type { Delay } from '../commands/delay.ts'
 import type { Exchange, Via } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { ERROR_BYTES, type ErrorCode } from '../errors.ts'
+import type { Chain } from '../policies/chains.ts'
 import type { Session } from '../session/session.ts'
 import type { Connection } from '../upstream/connection.ts'
 import type { Node } from '../upstream/node.ts'
@@ -36,12 +38,14 @@ export abstract class ClientExchanges implements DispatchClient {
   waited = true
   unseen = false
   tenantIndex = -1
+  weight = 1
   stats: Stats
   requestBytes = 0
   pinClean = true
   node: Node | undefined = undefined
   /** 0: it reads the primary. */
   maxLag = 0
+  chain: Chain | undefined = undefined
   protected readonly env: ClientEnv
   protected readonly dispatcher: Dispatcher
 
@@ -83,8 +87,9 @@ export abstract class ClientExchanges implements DispatchClient {
     return this.pending === 0 && this.router.waiting === 0
   }
 
-  pop(x: Exchange): boolean {
+  pop(x: Exchange, bytes: number): boolean {
     if (!this.replies.pop(x)) return false
+    if (x.meter !== undefined) x.meter.replied(bytes)
     this.requestBytes -= x.charged
     this.observe(x)
     return true
@@ -100,6 +105,28 @@ export abstract class ClientExchanges implements DispatchClient {
   heldBack(x: Exchange): boolean {
     const { gates } = this.env
     return gates.closed && gates.holds(this, x)
+  }
+
+  delayed(x: Exchange, delay: Delay): boolean {
+    return this.env.delays.holds(this, x, delay)
+  }
+
+  enterDelayed(x: Exchange): void {
+    this.env.delays.enter(x)
+  }
+
+  undelay(x: Exchange): void {
+    this.env.delays.release(x)
+  }
+
+  refuseDelayed(x: Exchange, refusal: string): void {
+    this.stats.error('RATELIMITED')
+    // A refused request costs nothing.
+    x.meter = undefined
+    if (x.inTransaction && !this.router.spoilTransaction(ERROR_BYTES.EXECABORT) && this.transaction?.multi) {
+      this.transaction.dirty = true
+    }
+    this.finish(x, Buffer.from(`-${refusal}\r\n`))
   }
 
   /** A gate that held requests of this client back is open again. */
@@ -120,6 +147,8 @@ export abstract class ClientExchanges implements DispatchClient {
 
   finish(x: Exchange, bytes: Buffer): void {
     if (x.place === 'answered') return
+    x.meter?.replied(bytes.length)
+    if (x.delay !== undefined) this.undelay(x)
     this.requestBytes -= x.charged
     this.observe(x)
     if (!this.gone) {
@@ -161,6 +190,7 @@ export abstract class ClientExchanges implements DispatchClient {
   deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): boolean {
     this.requestBytes -= x.charged
     this.observe(x)
+    x.meter?.replied(end - start)
     if (this.gone) return true
     let credible = true
     let bytes: Buffer

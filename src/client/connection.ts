@@ -65,8 +65,11 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.stats = this.env.stats(tenant)
     placeMonitor(this, before)
     this.tenantIndex = tenant === undefined ? -1 : this.env.indexOf(tenant)
+    this.weight = tenant?.weight ?? 1
     if (tenant !== undefined) this.stats.clients++
     this.maxLag = maxLagOf(tenant)
+    this.chain?.leave()
+    this.chain = tenant === undefined ? undefined : this.env.chain(this.session)
     this.unseen = true
     this.node = tenant === undefined ? undefined : this.env.node(tenant)
     // What it has is the other tenant's.
@@ -93,7 +96,10 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       return
     }
     session.tenant = tenant
+    this.weight = tenant.weight
     this.maxLag = maxLagOf(tenant)
+    this.chain?.leave()
+    this.chain = this.env.chain(session)
     const before = this.node
     this.node = this.env.node(tenant)
     if (this.node !== before) this.subscriptions?.moveTo(this.dispatcher.pubsub.pubsub.of(this.node, tenant))
@@ -339,6 +345,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.stallQueue.drop()
     this.replies.take()
     this.subscriptions?.drop()
+    this.chain?.leave()
     this.router.leave()
     if (this.charged > 0) this.env.memory.charge(this, this.charged, 0)
     this.charged = 0

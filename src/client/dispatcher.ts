@@ -1,8 +1,10 @@
 import type { Way } from '../commands/exchange.ts'
+import { isOpenTo } from '../commands/open-to.ts'
 import { notWhileSubscribed, wrongArity } from '../commands/refusal.ts'
 import { mayReadReplica } from '../commands/replicable.ts'
 import { type CommandSpec, FLAG } from '../commands/spec.ts'
 import { ERROR_BYTES } from '../errors.ts'
+import type { Chain } from '../policies/chains.ts'
 import type { Node } from '../upstream/node.ts'
 import { Answers } from './answers.ts'
 import type { DispatchClient } from './dispatch-client.ts'
@@ -92,8 +94,29 @@ export class Dispatcher {
     }
     client.stats.requests[env.families[spec.index]]++
     client.session.lastCommand = spec.name
+    const { chain } = client
+    if (chain !== undefined) {
+      this.ruled(client, chain, spec, request)
+      return
+    }
     if (client.stats.monitors === undefined) this.handle(client, spec, request)
     else this.handleWatched(client, spec, request)
+  }
+
+  /** The policies of its tenant decide first. */
+  private ruled(client: DispatchClient, chain: Chain, spec: CommandSpec, request: Incoming): void {
+    const { ruling } = this.outgoing
+    if (chain.onRequest(spec, request, this.env.clock.now, ruling) === 'reply') {
+      client.stats.error('RATELIMITED')
+      this.reject(client, spec, ruling.refusal)
+      return
+    }
+    if (client.stats.monitors === undefined) this.handle(client, spec, request)
+    else this.handleWatched(client, spec, request)
+    // What Keyward answers itself waits for nothing.
+    ruling.delay?.end()
+    ruling.delay = undefined
+    ruling.meter = undefined
   }
 
   private handle(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
@@ -193,7 +216,7 @@ export class Dispatcher {
 function isOpen(spec: CommandSpec, client: DispatchClient): boolean {
   if (spec.open === 'tenant') return true
   const { tenant } = client.session
-  return tenant === undefined || (spec.open === 'passthrough' && tenant.prefix === '')
+  return tenant === undefined || isOpenTo(spec, tenant)
 }
 
 function isSimple(spec: CommandSpec): 0 | 1 {

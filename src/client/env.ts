@@ -3,10 +3,13 @@ import type { ServerView } from '../commands/spec.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { PerSecond } from '../lib/per-second.ts'
 import type { Turn } from '../lib/turn.ts'
+import type { Chain } from '../policies/chains.ts'
 import type { ReplyWriter } from '../resp/reply-writer.ts'
 import type { RequestLimits } from '../resp/types.ts'
+import type { Session } from '../session/session.ts'
 import type { Tenant } from '../session/tenant.ts'
 import type { Node } from '../upstream/node.ts'
+import type { Delays } from './delays.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import type { Gates } from './gates.ts'
 import type { JobLog } from './jobs/job.ts'
@@ -28,6 +31,7 @@ export interface ClientEnv {
   readonly memory: Memory
   readonly notices: Notices
   readonly gates: Gates
+  readonly delays: Delays
   /** Entries of all tenants' SLOWLOG. */
   readonly slowEntries: PerSecond
   readonly log: JobLog
@@ -36,6 +40,8 @@ export interface ClientEnv {
   /** A small number for the tenant, the same as long as the process lives. */
   indexOf(tenant: Tenant): number
   stats(tenant: Tenant | undefined): Stats
+  /** The policies for a client that has logged in; undefined: none concerns it. */
+  chain(session: Session): Chain | undefined
   /** The tenant's client of this id in this process. */
   findClient(tenant: Tenant, id: number): DispatchClient | undefined
   /** A client logged in to `tenant`; false: maxClients is reached. */

@@ -3,6 +3,7 @@ import { findKeys } from '../commands/keys.ts'
 import { type CommandSpec, KeyList } from '../commands/spec.ts'
 import { lastKeyEnd, rewriteRequest } from '../keyspace/rewrite-request.ts'
 import type { Clock } from '../lib/clock.ts'
+import { Ruling } from '../policies/policy.ts'
 import { encodeRequest } from '../resp/request-encoder.ts'
 import type { Node } from '../upstream/node.ts'
 import type { DispatchClient } from './dispatch-client.ts'
@@ -20,6 +21,8 @@ export class Outgoing {
   private readonly clock: Clock
   private readonly call: Call
   private readonly keys = new KeyList()
+  /** What policies said of the request at hand. */
+  readonly ruling = new Ruling()
 
   constructor(clock: Clock, call: Call) {
     this.clock = clock
@@ -38,6 +41,15 @@ export class Outgoing {
       x.mute = true
       x.plain = false
       if (session.replyMode === 'skip') session.replyMode = 'on'
+    }
+    const { ruling } = this
+    if (ruling.delay !== undefined) {
+      x.delay = ruling.delay
+      ruling.delay = undefined
+    }
+    if (ruling.meter !== undefined) {
+      x.meter = ruling.meter
+      ruling.meter = undefined
     }
     client.replies.open(x)
     return x
@@ -95,8 +107,9 @@ export class Outgoing {
     call.see(db, x.prefix)
     const args = x.spec.quirk.forward?.(call)
     if (args === undefined) return call.reply.take()
-    // What SLOWLOG will show in place of what is sent.
+    // What SLOWLOG will show in place of what is sent, and what the quirk may need to amend the reply.
     x.note = new StoredArgs(request.buf, request.start, request.end, request.argc, request.args)
+    if (x.spec.quirk.amend !== undefined && client.session.tenant?.extensions.size !== 0) x.plain = false
     this.replace(client, x, encodeRequest(args))
     return undefined
   }

@@ -1,3 +1,4 @@
+import { ArgView } from '../commands/arg-view.ts'
 import type { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { stripDecoded, stripError, stripReply } from '../keyspace/rewrite-reply.ts'
@@ -6,6 +7,7 @@ import { ARRAY, ERROR, NULL, PUSH, STRING as SIMPLE } from '../resp/type-bytes.t
 import type { Reply } from '../resp/types.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import { Asked } from './pubsub/asked.ts'
+import { StoredArgs } from './stored-args.ts'
 import { Abort, type Member } from './transaction.ts'
 
 /**
@@ -31,6 +33,9 @@ export function reviseReply(
     return instead(x.spec, line) ?? stripError(x.spec.quirk, line, x.prefix)
   }
   if (x.note instanceof Asked) return client.corrected(x.spec, x.note, buf, start, end)
+  if (x.spec.quirk.amend !== undefined && x.note instanceof StoredArgs && !queued(x, type)) {
+    return encodeReply(amended(client, x.spec, x.note, decodeReply(buf, start, end)))
+  }
   if (x.note instanceof Map && type === ARRAY) return members(client, x, buf, start, end)
   if (x.spec.quirk.reply === undefined || x.prefix.length === 0 || queued(x, type)) return buf.subarray(start, end)
   return stripReply(x.spec.quirk, buf, start, end, x.prefix)
@@ -65,6 +70,10 @@ function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number
       items[i] = correctMember(client, items[i], member.spec, member.asked)
       continue
     }
+    if (member.kind === 'amended') {
+      items[i] = amended(client, member.spec, member.args, items[i])
+      continue
+    }
     if (member.kind === 'strip') {
       items[i] = stripMember(items[i], member.spec, member.prefix)
       continue
@@ -73,6 +82,11 @@ function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number
     items[i] = decodeReply(bytes, 0, bytes.length)
   }
   return encodeReply(reply)
+}
+
+function amended(client: DispatchClient, spec: CommandSpec, args: StoredArgs, reply: Reply): Reply {
+  if (reply.type !== ERROR) spec.quirk.amend?.(reply, args.into(new ArgView()), client.session)
+  return reply
 }
 
 function stripMember(item: Reply, spec: CommandSpec, prefix: Buffer): Reply {

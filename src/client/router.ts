@@ -1,8 +1,10 @@
+import type { Delay } from '../commands/delay.ts'
 import type { Exchange, ExchangeClient, Via, Way } from '../commands/exchange.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Connection } from '../upstream/connection.ts'
 import type { Node } from '../upstream/node.ts'
 import type { PinUse } from '../upstream/pins.ts'
+import { discardInstead } from './transaction.ts'
 
 /** The client, as its router needs it. */
 export interface RouterClient extends ExchangeClient {
@@ -15,6 +17,14 @@ export interface RouterClient extends ExchangeClient {
   readonly maxLag: number
   /** A gate is closed to x: it has to wait, and reopened() is called later. */
   heldBack(x: Exchange): boolean
+  /** x, the first that waits, has to wait on for its delay; it is resumed when that is over. */
+  delayed(x: Exchange, delay: Delay): boolean
+  /** Nobody waits for x's delay any more. */
+  undelay(x: Exchange): void
+  /** Answers x, whose delay ended with this error. */
+  refuseDelayed(x: Exchange, refusal: string): void
+  /** x stands in the queue for its delay. */
+  enterDelayed(x: Exchange): void
   /** x, which blocks, is about to go to its pin. */
   blocking(x: Exchange): void
   /** Answers x, which was not sent. */
@@ -105,7 +115,8 @@ export class Router {
   }
 
   private wait(x: Exchange): void {
-    x.moveTo('barrier')
+    if (x.delay === undefined) x.moveTo('barrier')
+    else this.client.enterDelayed(x)
     x.own()
     if (this.tail === undefined) this.head = x
     else this.tail.next = x
@@ -117,6 +128,7 @@ export class Router {
   private pass(x: Exchange, node: Node): boolean {
     const client = this.client
     const way = x.way
+    if (x.delay !== undefined && this.stays(x, x.delay)) return x.place === 'answered'
     if (this.apart !== undefined || client.heldBack(x)) return false
     if (way === 'apart') return client.pending === 0 && this.run(x)
     if (way === 'lane' || way === 'bulk' || way === 'replica') {
@@ -160,6 +172,24 @@ export class Router {
       if (pin !== undefined) this.giveBack()
       this.pinUse = way
       this.wanted = true
+    }
+    return false
+  }
+
+  /** x goes nowhere now: its delay is not over, or ended with a refusal. */
+  private stays(x: Exchange, delay: Delay): boolean {
+    if (this.client.delayed(x, delay)) return true
+    if (delay.refusal === undefined) return false
+    this.client.refuseDelayed(x, delay.refusal)
+    return true
+  }
+
+  /** A member of a transaction that is not sent was refused. EXEC, if it waits behind, must discard the others. */
+  spoilTransaction(error: Buffer): boolean {
+    for (let x = this.head; x !== undefined; x = x.next) {
+      if (x.state !== 'ends') continue
+      if (x.spec.name === 'exec') discardInstead(x, error)
+      return true
     }
     return false
   }
@@ -241,6 +271,7 @@ export class Router {
   }
 
   private refuse(x: Exchange, code: ErrorCode): void {
+    this.client.undelay(x)
     this.client.fail(x, x.spec.name === 'exec' ? 'EXECABORT' : code)
     x.moveTo('answered')
   }
@@ -339,7 +370,10 @@ export class Router {
 
   /** The client is gone. A pin closes at once: a blocked command must not take an element for nobody. */
   leave(): void {
-    for (let x = this.shift(); x !== undefined; x = this.shift()) x.moveTo('answered')
+    for (let x = this.shift(); x !== undefined; x = this.shift()) {
+      this.client.undelay(x)
+      x.moveTo('answered')
+    }
     const { apart } = this
     this.apart = undefined
     if (apart !== undefined) {

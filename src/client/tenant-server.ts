@@ -1,4 +1,5 @@
 import type { CommandTable } from '../commands/lookup.ts'
+import { isOpenTo } from '../commands/open-to.ts'
 import type { CommandSpec, KeyCount, ServerView } from '../commands/spec.ts'
 import type { UpstreamFacts } from '../commands/upstream-facts.ts'
 import type { ClientView, SlowLogView } from '../commands/views.ts'
@@ -34,15 +35,12 @@ export class TenantServer implements ServerView {
   readonly startedAt = Date.now()
   private readonly host: TenantServerHost
   private readonly pauses: Pauses
-  private readonly openToTenants: readonly CommandSpec[]
-  private readonly openToPassthrough: readonly CommandSpec[]
+  /** By what makes a difference between tenants; made when one of them asks. */
+  private readonly open = new Map<string, readonly CommandSpec[]>()
 
   constructor(host: TenantServerHost) {
     this.host = host
     this.pauses = new Pauses(host.gates, host.clock)
-    const all = host.table.all()
-    this.openToTenants = all.filter((spec) => spec.open === 'tenant')
-    this.openToPassthrough = all.filter((spec) => spec.open !== 'refused')
   }
 
   now(): number {
@@ -105,7 +103,13 @@ export class TenantServer implements ServerView {
   }
 
   commands(tenant: Tenant): readonly CommandSpec[] {
-    return tenant.prefix === '' ? this.openToPassthrough : this.openToTenants
+    const kind = [tenant.prefix === '' ? 'pass' : '', ...[...tenant.extensions].sort()].join()
+    let specs = this.open.get(kind)
+    if (specs === undefined) {
+      specs = this.host.table.all().filter((spec) => isOpenTo(spec, tenant))
+      this.open.set(kind, specs)
+    }
+    return specs
   }
 
   command(name: string): CommandSpec | undefined {

@@ -10,7 +10,7 @@ import type { Incoming } from './incoming.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { PubSubDispatcher } from './pubsub/dispatcher.ts'
 import { StoredArgs } from './stored-args.ts'
-import { Abort, Transaction } from './transaction.ts'
+import { Abort, DISCARD, Transaction } from './transaction.ts'
 
 /**
  * MULTI, EXEC, DISCARD, WATCH, UNWATCH, and every request between them. From WATCH or MULTI on, all that goes upstream
@@ -185,6 +185,8 @@ export class TransactionDispatcher {
       } else {
         if (spec.quirk.corrected === true) {
           tx.queue({ kind: 'corrected', spec, asked: this.pubsub.asked(client, spec, request) })
+        } else if (spec.quirk.amend !== undefined && tenant.extensions.size > 0 && x.note instanceof StoredArgs) {
+          tx.queue({ kind: 'amended', spec, args: x.note })
         } else tx.queue(revised ? { kind: 'strip', spec, prefix: x.prefix } : undefined)
         if (forward === undefined) outgoing.rewrite(client, x, 'transaction', request)
       }
@@ -198,7 +200,6 @@ const AT_ONCE: ReadonlySet<string> = new Set(['quit', 'reset'])
 
 const MULTI = Buffer.from('*1\r\n$5\r\nMULTI\r\n')
 const EXEC = Buffer.from('*1\r\n$4\r\nEXEC\r\n')
-const DISCARD = Buffer.from('*1\r\n$7\r\nDISCARD\r\n')
 const UNWATCH = Buffer.from('*1\r\n$7\r\nUNWATCH\r\n')
 const PING = Buffer.from('*1\r\n$4\r\nPING\r\n')
 const OK = Buffer.from('+OK\r\n')

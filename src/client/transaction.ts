@@ -1,3 +1,4 @@
+import type { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import type { Asked } from './pubsub/asked.ts'
 import type { StoredArgs } from './stored-args.ts'
@@ -11,10 +12,19 @@ export class Abort {
   }
 }
 
+/** x, an EXEC that was not sent: it discards the transaction, and its client is told why. */
+export function discardInstead(x: Exchange, error: Buffer): void {
+  x.setBytes(DISCARD)
+  x.note = new Abort(error)
+}
+
+export const DISCARD = Buffer.from('*1\r\n$7\r\nDISCARD\r\n')
+
 /** What happens to one element of EXEC's array. */
 export type Member =
   | { readonly kind: 'strip'; readonly spec: CommandSpec; readonly prefix: Buffer }
   | { readonly kind: 'local'; readonly spec: CommandSpec; readonly args: StoredArgs }
+  | { readonly kind: 'amended'; readonly spec: CommandSpec; readonly args: StoredArgs }
   | { readonly kind: 'corrected'; readonly spec: CommandSpec; readonly asked: Asked }
   | { readonly kind: 'said'; readonly bytes: Buffer }
 
@@ -64,9 +74,8 @@ export class Transaction {
     this.members ??= new Map()
     this.members.set(index, member)
     if (member.kind === 'corrected') this.bytes += member.asked.name?.length ?? 0
-    if (member.kind !== 'local') return
-    this.bytes += member.args.size
-    this.answersOwn = true
+    if (member.kind === 'local' || member.kind === 'amended') this.bytes += member.args.size
+    if (member.kind === 'local') this.answersOwn = true
   }
 
   /** A member for MONITOR. */

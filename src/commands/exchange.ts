@@ -1,9 +1,11 @@
 import type { ErrorCode } from '../errors.ts'
+import type { Delay, Meter } from './delay.ts'
 import type { CommandSpec } from './spec.ts'
 
 /**
  * Where an exchange is; always in exactly one place.
  *   reading    being looked at in the turn in which it was read
+ *   delayed    waits because a policy said so, and so does what its client sends behind it
  *   barrier    waits until every earlier request of its client, which went another way, has been answered, or for a gate
  *   running    what it asks for is being done by calls of Keyward's own: a job, a subscription
  *   held       waits for an upstream that is away
@@ -12,7 +14,16 @@ import type { CommandSpec } from './spec.ts'
  *   abandoned  its client was answered (time-out) or is gone; the slot still waits for the reply
  *   answered   done
  */
-export type Place = 'reading' | 'barrier' | 'running' | 'held' | 'scheduled' | 'sent' | 'abandoned' | 'answered'
+export type Place =
+  | 'reading'
+  | 'delayed'
+  | 'barrier'
+  | 'running'
+  | 'held'
+  | 'scheduled'
+  | 'sent'
+  | 'abandoned'
+  | 'answered'
 
 /**
  * The table of legal moves, read by column: where an exchange may come from to enter `to`. Whether a request may be
@@ -30,7 +41,9 @@ export function mayMove(from: Place, to: Place): boolean {
     case 'held':
       return from === 'reading' || from === 'barrier' || from === 'scheduled' || from === 'sent'
     case 'barrier':
-      return from === 'reading' || from === 'scheduled' || from === 'sent'
+      return from === 'reading' || from === 'delayed' || from === 'scheduled' || from === 'sent'
+    case 'delayed':
+      return from === 'reading'
     case 'running':
       return from === 'reading' || from === 'barrier'
     case 'abandoned':
@@ -71,14 +84,19 @@ export interface ExchangeClient {
   /** The client has left; replies go nowhere. */
   readonly gone: boolean
   readonly tenantIndex: number
+  /** Its tenant's share of a lane that several tenants fill, against theirs. */
+  readonly weight: number
   /** Epoch of the server to which the first write went that no WAIT has spoken of yet; where `waited`, of those that one has. */
   wroteIn: number
   /** It has written nothing since WAIT was answered. */
   waited: boolean
   /** Replicas may lack its last write, as far as it knows. */
   unseen: boolean
-  /** If x is the oldest unanswered request of its client, takes it out of the reply queue and says true: the caller emits its reply. */
-  pop(x: Exchange): boolean
+  /**
+   * If x is the oldest unanswered request of its client, takes it out of the reply queue and says true: the caller emits its
+   * reply, of so many bytes.
+   */
+  pop(x: Exchange, bytes: number): boolean
   /** x is the oldest unanswered request of its client: its reply may begin to go out. */
   leads(x: Exchange): boolean
   /** Bytes of replies of exchanges that pop() has given, in order. The bytes may be reused after the call unless `stable`. */
@@ -158,6 +176,10 @@ export class Exchange {
   reply: Buffer | undefined = undefined
   /** What the client's side wants to remember until the reply comes. */
   note: unknown = undefined
+  /** Why it waits before it goes anywhere; gone when that is over. */
+  delay: Delay | undefined = undefined
+  /** Who is told how large the reply was. */
+  meter: Meter | undefined = undefined
   /** For the way `apart`. */
   errand: Errand | undefined = undefined
 

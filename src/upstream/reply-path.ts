@@ -93,7 +93,7 @@ export class ReplyPath {
     queue.shift(x)
     const client = x.client
     const whole = this.partBytes === 0 && to - from <= this.host.bulk
-    if (whole && x.plain && type !== ERROR && x.place === 'sent' && client.pop(x)) {
+    if (whole && x.plain && type !== ERROR && x.place === 'sent' && client.pop(x, to - from)) {
       x.moveTo('answered')
       client.pending--
       if (client !== this.runClient) {
@@ -124,7 +124,7 @@ export class ReplyPath {
       if (this.partBytes + to - from > host.bulk && host.shared) host.bigReply(x)
       if (x.streaming) {
         client.emit(buf, from, to, stable)
-        client.pop(x)
+        client.pop(x, this.partBytes + to - from)
       } else if (this.partBytes === 0) {
         if (!this.answer(x, type, buf, from, to, stable)) return
       } else {

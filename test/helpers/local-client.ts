@@ -1,6 +1,7 @@
 import { SlowLog } from '../../src/client/slowlog.ts'
 import type { ArgView } from '../../src/commands/arg-view.ts'
 import type { CommandTable } from '../../src/commands/lookup.ts'
+import { isOpenTo } from '../../src/commands/open-to.ts'
 import { quirks as client } from '../../src/commands/quirks/client.ts'
 import { quirks as clientKill } from '../../src/commands/quirks/client-kill.ts'
 import { quirks as clientPause } from '../../src/commands/quirks/client-pause.ts'
@@ -15,6 +16,7 @@ import { quirks as monitor } from '../../src/commands/quirks/monitor.ts'
 import { quirks as move } from '../../src/commands/quirks/move.ts'
 import { quirks as server } from '../../src/commands/quirks/server.ts'
 import { quirks as slowlog } from '../../src/commands/quirks/slowlog.ts'
+import { quirks as throttle } from '../../src/commands/quirks/throttle.ts'
 import { unknownCommand, unknownSubcommand, wrongArity } from '../../src/commands/refusal.ts'
 import type { KeyCount, ServerView } from '../../src/commands/spec.ts'
 import { type CommandSpec, FLAG, type LocalCall, type Quirk } from '../../src/commands/spec.ts'
@@ -43,6 +45,7 @@ export const LOCAL: Readonly<Record<string, Quirk>> = {
   ...move,
   ...server,
   ...slowlog,
+  ...throttle,
 }
 
 let table: CommandTable | undefined
@@ -63,6 +66,9 @@ export function tenant(name: string, more: Partial<Tenant> = {}): Tenant {
     subscriptions: 100_000,
     slowlog: { slowerThan: 10, entries: 128 },
     replicas: { read: 'never', maxLag: 1000 },
+    limits: [],
+    weight: 1,
+    extensions: new Set(),
     users: new Map([['default', { name: 'default', digest: undefined }]]),
     index: 0,
     ...more,
@@ -156,12 +162,12 @@ export class FakeServer implements ServerView {
   }
 
   commands(tenant: Tenant): readonly CommandSpec[] {
-    const kind = tenant.prefix === '' ? 'passthrough' : 'tenant'
+    const kind = [tenant.prefix === '' ? 'pass' : '', ...[...tenant.extensions].sort()].join()
     let specs = this.open.get(kind)
     if (specs === undefined) {
       specs = theTable()
         .all()
-        .filter((spec) => spec.open === 'tenant' || spec.open === kind)
+        .filter((spec) => isOpenTo(spec, tenant))
       this.open.set(kind, specs)
     }
     return specs

@@ -15,6 +15,9 @@ function tenant(name: string, users: Record<string, string | undefined>): Tenant
     subscriptions: 1,
     slowlog: { slowerThan: 10, entries: 128 },
     replicas: { read: 'never', maxLag: 1000 },
+    limits: [],
+    weight: 1,
+    extensions: new Set(),
     users: new Map(
       Object.entries(users).map(([user, password]) => [
         user,

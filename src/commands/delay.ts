@@ -1,0 +1,58 @@
+/** Tells a policy what a reply was. */
+export interface Meter {
+  /** The whole reply has come: so many bytes of it, as the upstream or Keyward sent it. */
+  replied(bytes: number): void
+}
+
+/**
+ * Why an exchange has to wait before it goes anywhere: a policy said so. It is over at `due` (clock milliseconds), or,
+ * where that is Infinity, when the policy settles it.
+ */
+export class Delay {
+  due: number
+  /** Set: the exchange is answered this error line (without `-` and CRLF) instead of being sent. */
+  refusal: string | undefined = undefined
+  /** Somebody waits for settle(). */
+  onSettled: (() => void) | undefined = undefined
+  private readonly onEnd: () => void
+  private ended = false
+  private armed = false
+
+  /** `onEnd`: called once, when the exchange has stopped waiting, whatever the reason. */
+  constructor(due: number, onEnd: () => void) {
+    this.due = due
+    this.onEnd = onEnd
+  }
+
+  /** From the policy: it goes on at `due`, or is refused. */
+  settle(due: number, refusal?: string): void {
+    this.due = due
+    this.refusal = refusal
+    this.armed = false
+    this.onSettled?.()
+  }
+
+  /** From the place `delayed`: a timer is about to be set for `due`. False: there is one. */
+  arm(): boolean {
+    if (this.armed) return false
+    this.armed = true
+    return true
+  }
+
+  /** The timer has gone off, if perhaps a little early. */
+  disarm(): void {
+    this.armed = false
+  }
+
+  /** From the place `delayed`: the exchange has left it, or its client has. */
+  end(): void {
+    if (this.ended) return
+    this.ended = true
+    this.onEnd()
+  }
+
+  /** Nobody waits any more. */
+  get over(): boolean {
+    return this.ended
+  }
+}

@@ -1,0 +1,87 @@
+import type { CommandSpec, KeyList } from '../../commands/spec.ts'
+import type { Session } from '../../session/session.ts'
+import type { TenantPolicy } from '../policy.ts'
+import type { Asking } from './asking.ts'
+import { ClientLimits } from './client-limits.ts'
+import type { LimiterTime } from './limiter-time.ts'
+import type { Rule } from './rule.ts'
+
+/** A rule that counts a command. */
+export interface Counted {
+  readonly rule: Rule
+  /** The place of the rule among its tenant's. */
+  readonly at: number
+  /** Tokens; of a rule in bytes, the bytes of the request instead. */
+  readonly cost: number
+}
+
+/** What the rules of a tenant make of one command. */
+export interface Plan {
+  /** Small and dense: commands with the same metered rules share one. */
+  readonly index: number
+  /** Whatever the keys are. */
+  readonly always: readonly Counted[]
+  /** Those that look at keys. */
+  readonly byKey: readonly Counted[]
+  /** Of `always`, those that charge replies. */
+  readonly metered: readonly Counted[]
+}
+
+/** What the limits of all tenants share. */
+export interface LimitsHost {
+  readonly time: LimiterTime
+  readonly asking: Asking
+  readonly keys: KeyList
+  /** The tenant has no limits any more. */
+  ended(tenant: string, rules: readonly Rule[]): void
+}
+
+/** The rate limits of one tenant in this process. */
+export class TenantLimits implements TenantPolicy {
+  readonly rules: readonly Rule[]
+  readonly time: LimiterTime
+  readonly asking: Asking
+  /** Of the request at hand. */
+  readonly keys: KeyList
+  private readonly tenant: string
+  private readonly host: LimitsHost
+  /** By spec.index, as they are needed. */
+  private readonly plans: Plan[] = []
+  /** Of metered rules, by which they are. */
+  private readonly meterIndices = new Map<string, number>()
+
+  constructor(tenant: string, rules: readonly Rule[], host: LimitsHost) {
+    this.tenant = tenant
+    this.rules = rules
+    this.host = host
+    this.time = host.time
+    this.asking = host.asking
+    this.keys = host.keys
+  }
+
+  enter(session: Session): ClientLimits {
+    return new ClientLimits(this, session)
+  }
+
+  planOf(spec: CommandSpec): Plan {
+    this.plans[spec.index] ??= this.plan(spec)
+    return this.plans[spec.index]
+  }
+
+  private plan({ index }: CommandSpec): Plan {
+    const counted = this.rules
+      .map((rule, at): Counted => ({ rule, at, cost: rule.cost[index] }))
+      .filter(({ cost }) => cost > 0)
+    const always = counted.filter(({ rule }) => rule.keys === undefined)
+    const byKey = counted.filter(({ rule }) => rule.keys !== undefined)
+    const metered = always.filter(({ rule }) => rule.metered)
+    const id = metered.map(({ at }) => at).join()
+    const number = this.meterIndices.get(id) ?? this.meterIndices.size
+    this.meterIndices.set(id, number)
+    return { index: number, always, byKey, metered }
+  }
+
+  close(): void {
+    this.host.ended(this.tenant, this.rules)
+  }
+}
