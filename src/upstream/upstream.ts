@@ -1,4 +1,5 @@
 import { formatAddress } from './address.ts'
+import { UpstreamLeases } from './lease-store.ts'
 import { Node } from './node.ts'
 import type { NodeEnv, NodeOwner } from './node-env.ts'
 import type { Address, UpstreamOptions } from './options.ts'
@@ -16,6 +17,8 @@ export class Upstream implements TopologyHost, NodeOwner {
   readonly primary: Node
   readonly topology: Topology
   readonly replicas: Replicas
+  /** Where rate limits of `scope: global` have their tokens. */
+  readonly leaseStore: UpstreamLeases
   readonly sendsElsewhere = false
   private readonly env: NodeEnv
   private elders: readonly Upstream[] = []
@@ -28,6 +31,7 @@ export class Upstream implements TopologyHost, NodeOwner {
     this.topology = buildTopology(options, this)
     this.replicas = new Replicas(this.primary, env, () => this.topology.replicas)
     this.primary.replicas = this.replicas
+    this.leaseStore = new UpstreamLeases(this.primary)
   }
 
   start(): void {
@@ -38,6 +42,7 @@ export class Upstream implements TopologyHost, NodeOwner {
   stop(): void {
     this.topology.stop()
     this.replicas.stop()
+    this.leaseStore.stop()
     this.primary.stop()
   }
 
@@ -58,6 +63,7 @@ export class Upstream implements TopologyHost, NodeOwner {
    */
   retire(successor: Upstream | undefined): void {
     this.replicas.stop()
+    this.leaseStore.stop()
     // Nobody could end it any more.
     if (successor === undefined) this.primary.suspension.end('paused', 'the upstream is not configured any more')
     this.primary.retire(successor?.primary)
