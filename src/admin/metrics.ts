@@ -3,11 +3,13 @@ import { LatencyHistogram } from './latency-histogram.ts'
 import type { Definition, Scrape } from './metrics/definition.ts'
 import { FAILOVER_METRICS } from './metrics/failover.ts'
 import { HEALTH_METRICS } from './metrics/health.ts'
+import { limitNumbers } from './metrics/limit-numbers.ts'
+import { LIMIT_METRICS } from './metrics/limits.ts'
 import { PLACE_METRICS } from './metrics/places.ts'
 import { PROCESS_METRICS } from './metrics/process.ts'
 import { TENANT_METRICS } from './metrics/tenants.ts'
 import { UPSTREAM_METRICS } from './metrics/upstreams.ts'
-import { labelled } from './tenant-labels.ts'
+import { labelled, labels } from './tenant-labels.ts'
 import type { AdminSource, ProcessView } from './view.ts'
 
 /** Before the first scrape. */
@@ -19,6 +21,9 @@ const NOTHING: ProcessView = {
   upstreams: [],
   barrier: 0,
   running: 0,
+  delayed: 0,
+  limits: [],
+  leases: { calls: 0, failures: 0 },
   gates: { closed: 0, overruns: 0 },
   memory: { clients: 0, limit: 0, cuts: 0 },
 }
@@ -26,6 +31,7 @@ const NOTHING: ProcessView = {
 const DEFINITIONS: readonly Definition[] = [
   ...PROCESS_METRICS,
   ...TENANT_METRICS,
+  ...LIMIT_METRICS,
   ...PLACE_METRICS,
   ...UPSTREAM_METRICS,
   ...HEALTH_METRICS,
@@ -37,7 +43,7 @@ export class Metrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE
   private readonly registry = new Registry()
   private readonly source: AdminSource
-  private scrape: Scrape = { view: NOTHING, tenants: new Map(), ready: false }
+  private scrape: Scrape = { view: NOTHING, tenants: new Map(), limits: [], ready: false }
 
   constructor(source: AdminSource, version: string) {
     this.source = source
@@ -65,7 +71,13 @@ export class Metrics {
 
   private read(): Scrape {
     const view = this.source.view()
-    return { view, tenants: labelled(view.tenants, this.source.tenantLabels()), ready: this.source.ready().ready }
+    const known = labels(view.tenants, this.source.tenantLabels())
+    return {
+      view,
+      tenants: labelled(view.tenants, known),
+      limits: limitNumbers(view.limits, known),
+      ready: this.source.ready().ready,
+    }
   }
 
   private define({ name, help, kind, labels, samples }: Definition): void {

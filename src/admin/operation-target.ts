@@ -1,4 +1,4 @@
-import { nearest } from '../config/suggest.ts'
+import { nearest } from '../lib/nearest.ts'
 import { OperationFailed, type Target } from './operations.ts'
 import type { SocketSource } from './socket-source.ts'
 
@@ -31,6 +31,14 @@ export function findUpstream(named: Named | undefined, source: SocketSource): st
     throw new OperationFailed(`${named.name} is a tenant, and this is done to an upstream`, cureFor('', upstreams))
   }
   throw new OperationFailed(`there is no upstream ${named.name}`, cureFor(named.name, upstreams))
+}
+
+/** Of LIMITS; undefined: none was named. */
+export function findTenant(named: Named | undefined, source: SocketSource): string | undefined {
+  if (named === undefined) return undefined
+  const tenants = source.tenants()
+  if (tenants.includes(named.name)) return named.name
+  throw new OperationFailed(`there is no tenant ${named.name}`, cureFor(named.name, tenants))
 }
 
 /** Of thousands of tenants nobody reads the list. */

@@ -1,5 +1,5 @@
 import type { ArgView } from '../commands/arg-view.ts'
-import { findTarget, findUpstream, type Named } from './operation-target.ts'
+import { findTarget, findTenant, findUpstream, type Named } from './operation-target.ts'
 import { OperationFailed } from './operations.ts'
 import type { SocketSource } from './socket-source.ts'
 
@@ -14,6 +14,7 @@ const PAUSE = 'PAUSE [TENANT name | UPSTREAM name] [TIMEOUT milliseconds]'
 const RESUME = 'RESUME [TENANT name | UPSTREAM name]'
 const RECONNECT = 'RECONNECT [UPSTREAM name]'
 const FAILOVER = 'FAILOVER [UPSTREAM name] [TIMEOUT milliseconds]'
+const LIMITS = 'LIMITS [TENANT name]'
 
 /** In the form of Redis' own HELP. */
 const HELP = [
@@ -30,6 +31,8 @@ const HELP = [
   '    60000 milliseconds.',
   'STATUS',
   '    How this process is.',
+  LIMITS,
+  '    The rate limits, what they have done, and whom they rejected most. Default: of all tenants.',
   'HELP',
   '    Print this help.',
 ] as const
@@ -54,6 +57,7 @@ export async function proxyCommand(args: ArgView, source: SocketSource): Promise
     return { line: await operations.failover(findUpstream(named, source), patience) }
   }
   if (args.is(1, 'STATUS') && args.length === 2) return { text: source.status() }
+  if (args.is(1, 'LIMITS')) return { text: source.limits(findTenant(readOptions(args, LIMITS).named, source)) }
   if (args.is(1, 'HELP') && args.length === 2) return { lines: HELP }
   return undefined
 }

@@ -1,3 +1,6 @@
+import { nearest } from '../lib/nearest.ts'
+import { limitsPage } from './limit-pages.ts'
+import { printableJson } from './printable.ts'
 import type { UpstreamView } from './upstream-view.ts'
 import type { AdminSource } from './view.ts'
 
@@ -9,7 +12,7 @@ export interface Answer {
 }
 
 /** Everything the admin server answers. */
-export const ROUTES: Readonly<Record<string, 'metrics' | ((source: AdminSource) => Answer)>> = {
+export const ROUTES: Readonly<Record<string, 'metrics' | ((source: AdminSource, query: URLSearchParams) => Answer)>> = {
   '/healthz': () => plain(200, 'ok\n'),
   '/readyz': (source) => {
     const { ready, reason } = source.ready()
@@ -17,6 +20,24 @@ export const ROUTES: Readonly<Record<string, 'metrics' | ((source: AdminSource) 
   },
   '/metrics': 'metrics',
   '/upstreams': (source) => json(200, { ...source.ready(), upstreams: source.view().upstreams.map(shown) }),
+  '/limits': limits,
+}
+
+/** `?tenant=NAME`: of this one. Anything else in its place is refused: who misspells it must not take all for one. */
+function limits(source: AdminSource, query: URLSearchParams): Answer {
+  for (const name of query.keys()) {
+    if (name !== 'tenant') return refusal(400, `there is no parameter ${name}`, 'there is only ?tenant=NAME')
+  }
+  const named = query.getAll('tenant')
+  if (named.length > 1) return refusal(400, 'tenant is given more than once', 'ask for one, or for all')
+  const view = source.view()
+  const known = view.tenants.map(({ name }) => name).filter((name) => name !== '')
+  if (named.length === 1 && !known.includes(named[0])) {
+    const near = nearest(named[0].slice(0, 64), known)
+    const cure = near === undefined ? 'see `tenants` of the configuration' : `did you mean ${near}?`
+    return refusal(404, `there is no tenant ${named[0]}`, cure)
+  }
+  return json(200, limitsPage(view, named[0]))
 }
 
 /** In the names and units of upstream-view.ts. What is not known is left out, or null. */
@@ -37,5 +58,5 @@ export function refusal(status: number, error: string, cure: string): Answer {
 }
 
 function json(status: number, value: object): Answer {
-  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` }
+  return { status, type: 'application/json', body: `${printableJson(value)}\n` }
 }

@@ -69,7 +69,7 @@ export class AdminServer {
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume()
-    const path = (request.url ?? '/').split('?', 1)[0]
+    const [path, query] = (request.url ?? '/').split('?', 2)
     const route = ROUTES[path]
     const readable = request.method === 'GET' || request.method === 'HEAD'
     let answer: Answer
@@ -80,7 +80,7 @@ export class AdminServer {
     } else if (route === 'metrics') {
       answer = { ...plain(200, await this.metrics.render()), type: this.metrics.contentType }
     } else {
-      answer = route(this.source)
+      answer = route(this.source, new URLSearchParams(query))
     }
     send(response, answer, request.method !== 'HEAD')
   }

@@ -1,6 +1,6 @@
 import type { Operations } from './operations.ts'
 import type { UpstreamView } from './upstream-view.ts'
-import type { AdminSource } from './view.ts'
+import type { AdminSource, ProcessView } from './view.ts'
 
 export interface StatusSource extends Pick<AdminSource, 'ready' | 'view'> {
   readonly operations: Pick<Operations, 'pausedTenants'>
@@ -11,16 +11,26 @@ const MOST_NAMES = 100
 
 /** How the process is, in lines for people. */
 export function statusText(source: StatusSource, version: string): string {
-  const { generation, connections, barrier, running, gates, upstreams } = source.view()
+  const { generation, connections, barrier, running, gates, delayed, limits, upstreams } = source.view()
   const { ready, reason } = source.ready()
   const lines = [
     `keyward ${version}: ${ready ? reason : `not ready, ${reason}`}`,
     `configuration ${generation}, ${connections} client connections`,
     `jobs and subscriptions: ${running} under way, ${barrier} requests behind them, ${gates.closed} gates closed`,
+    ...limitLines({ delayed, limits }),
     ...pausedLines(source.operations.pausedTenants),
     ...upstreams.flatMap(upstreamLines),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** Nothing while they need no attention: there is PROXY LIMITS. */
+function limitLines({ delayed, limits }: Pick<ProcessView, 'delayed' | 'limits'>): readonly string[] {
+  const failing = limits.filter((limit) => limit.failing).length
+  return [
+    ...(delayed === 0 ? [] : [`rate limits: ${delayed} requests delayed`]),
+    ...(failing === 0 ? [] : [`rate limits: tokens of ${failing} rules cannot be had, onError decides`]),
+  ]
 }
 
 function pausedLines(names: readonly string[]): readonly string[] {

@@ -6,20 +6,26 @@ export const OTHER = '_other'
 export const NOBODY = '_none'
 
 /**
- * The tenants as metrics show them: the first `most` by name, all others added up as one, so that the number of time
- * series does not follow the number of tenants.
+ * The label of each tenant: its name for the first `most`, one for all others together, so that the number of time series does
+ * not follow the number of tenants.
  */
-export function labelled(tenants: readonly TenantView[], most: number): ReadonlyMap<string, StatsView> {
-  const result = new Map<string, StatsView>()
+export function labels(tenants: readonly Pick<TenantView, 'name'>[], most: number): ReadonlyMap<string, string> {
+  const result = new Map<string, string>()
   let named = 0
-  for (const { name, stats } of tenants) {
-    if (name === '') {
-      merge(result, NOBODY, stats)
-      continue
-    }
-    named++
-    merge(result, named <= most ? name : OTHER, stats)
+  for (const { name } of tenants) {
+    if (name === '') result.set(name, NOBODY)
+    else result.set(name, ++named <= most ? name : OTHER)
   }
+  return result
+}
+
+/** The tenants as metrics show them: those of one label added up. */
+export function labelled(
+  tenants: readonly TenantView[],
+  labels: ReadonlyMap<string, string>,
+): ReadonlyMap<string, StatsView> {
+  const result = new Map<string, StatsView>()
+  for (const { name, stats } of tenants) merge(result, labels.get(name) ?? OTHER, stats)
   return result
 }
 

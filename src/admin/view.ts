@@ -1,3 +1,4 @@
+import type { LimitView } from '../policies/limits/limit-view.ts'
 import type { UpstreamView } from './upstream-view.ts'
 
 /** What /metrics and the probes read. The process fills it with plain numbers at every scrape; nothing is kept. */
@@ -14,6 +15,11 @@ export interface ProcessView {
   readonly barrier: number
   /** Requests that are done by calls of Keyward's own: jobs, subscriptions. */
   readonly running: number
+  /** Requests that a rate limit has made wait. */
+  readonly delayed: number
+  /** In the order of the configuration. */
+  readonly limits: readonly LimitView[]
+  readonly leases: LeasesView
   readonly gates: { readonly closed: number; readonly overruns: number }
   readonly memory: MemoryView
 }
@@ -48,6 +54,13 @@ export interface StatsView {
   readonly latency: ArrayLike<number>
   /** Milliseconds. */
   readonly latencySum: number
+}
+
+/** How tokens of `scope: global` limits are fetched. */
+export interface LeasesView {
+  /** Calls of all upstreams together, those that failed included. */
+  readonly calls: number
+  readonly failures: number
 }
 
 export interface MemoryView {

@@ -65,7 +65,7 @@ export function parseCommandStats(info: string): ReadonlyMap<string, number> {
 export interface AuditRow {
   readonly command: string
   readonly calls: number
-  /** `some`: open, but not with all arguments. `pass`: for a pass-through tenant only. */
+  /** `some`: open, but not with all arguments, or not without an extension. `pass`: for a pass-through tenant only. */
   readonly tenant: 'yes' | 'some' | 'pass' | 'no'
   readonly why: string
 }
@@ -82,6 +82,7 @@ function verdict(spec: CommandSpec | undefined): Pick<AuditRow, 'tenant' | 'why'
   if (spec === undefined) return { tenant: 'no', why: 'this version does not know it' }
   if (spec.open === 'refused') return { tenant: 'no', why: spec.refusal }
   if (spec.open === 'passthrough') return { tenant: 'pass', why: spec.refusal }
+  if (spec.open === 'extension') return { tenant: 'some', why: spec.refusal }
   if (spec.quirk.refuses !== undefined) return { tenant: 'some', why: 'not with every argument; try keyward explain' }
   return { tenant: 'yes', why: '' }
 }

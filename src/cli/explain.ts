@@ -28,6 +28,7 @@ export function explain(words: readonly string[], options: ExplainOptions, termi
     tenant,
     bulk,
     words.map((word) => Buffer.from(word)),
+    options.user,
   )
   const width = Math.max(...lines.map(([label]) => label.length))
   for (const [label, text] of lines) terminal.out(`${label.padEnd(width)}  ${text}\n`)

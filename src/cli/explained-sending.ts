@@ -113,7 +113,10 @@ export function explainForward(
     inTransaction: false,
     close: () => undefined,
   })
-  return sent === undefined ? { reply: reply.take().toString('latin1').trimEnd() } : { sent }
+  if (sent === undefined) return { reply: reply.take().toString('latin1').trimEnd() }
+  if (spec.extension === undefined) return { sent }
+  const [evaluate, script, ...rest] = sent
+  return { sent: words(evaluate, `<script, ${script.length} bytes>`, ...rest) }
 }
 
 function words(...all: (string | Buffer)[]): Buffer[] {

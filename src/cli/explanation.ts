@@ -3,6 +3,7 @@ import { ArgView } from '../commands/arg-view.ts'
 import { notInMulti } from '../commands/in-multi.ts'
 import { findKeys } from '../commands/keys.ts'
 import type { CommandTable } from '../commands/lookup.ts'
+import { isOpenTo } from '../commands/open-to.ts'
 import { unknownCommand, unknownSubcommand, wrongArity } from '../commands/refusal.ts'
 import { mayReadReplica } from '../commands/replicable.ts'
 import { type CommandSpec, FLAG, KeyList } from '../commands/spec.ts'
@@ -12,7 +13,9 @@ import { Slab } from '../lib/slab.ts'
 import { encodeRequest } from '../resp/request-encoder.ts'
 import { RequestReader } from '../resp/request-reader.ts'
 import { keyPrefix, type Tenant } from '../session/tenant.ts'
+import { explainLimits } from './explained-limits.ts'
 import { explainForward, explainJob, explainSubscription, type Sending } from './explained-sending.ts'
+import { quote } from './quote.ts'
 
 type Line = readonly [label: string, text: string]
 
@@ -34,6 +37,7 @@ export function explanation(
   tenant: Tenant,
   bulk: number,
   words: readonly Buffer[],
+  user: string,
 ): readonly Line[] {
   const request = parse(encodeRequest(words))
   const { buf, args, view } = request
@@ -51,9 +55,9 @@ export function explanation(
   if (spec !== undefined) lines.push(['command', describe(spec)])
   lines.push(['tenant', `${tenant.name}: prefix ${quote(prefix)}${about}, upstream ${tenant.upstream}`])
   if (container === undefined) return refused('there is no such command', unknownCommand(view))
-  if (spec === undefined || !isOpen(spec, tenant)) {
+  if (spec === undefined || !isOpenTo(spec, tenant)) {
     const why = spec === undefined ? `${container.name.toUpperCase()} has no such subcommand` : spec.refusal
-    const nested = spec !== container && isOpen(container, tenant)
+    const nested = spec !== container && isOpenTo(container, tenant)
     return refused(why, nested ? unknownSubcommand(view, container) : unknownCommand(view))
   }
   if (spec.arity > 0 ? view.length !== spec.arity : view.length < -spec.arity) {
@@ -64,6 +68,8 @@ export function explanation(
   if (reason !== undefined) {
     return refused(reason, spec === container ? unknownCommand(view) : unknownSubcommand(view, container))
   }
+  const limits = explainLimits(table, spec, view, buf.length, tenant, user)
+  lines.push(...limits.map((text, i): Line => [i === 0 ? 'limits' : '', text]))
   const inMulti = notInMulti(spec, prefix.length > 0)
   const last: readonly Line[] = inMulti === undefined ? [] : [['multi', `refused: ${inMulti}`]]
   if (spec.route === 'local') return [...lines, LOCAL, ...last]
@@ -72,6 +78,11 @@ export function explanation(
     if ('reply' in sending) {
       const error: readonly Line[] = sending.reply.startsWith('-') ? [['reply', sending.reply]] : []
       return [...lines, ...error, LOCAL, ...last]
+    }
+    if (spec.extension !== undefined) {
+      const keys = new KeyList()
+      findKeys(spec, view, keys)
+      lines.push(...keyLines('keys', keys, request, prefix))
     }
     const sent: readonly Line[] = [
       ['sent', shown(sending.sent)],
@@ -107,7 +118,7 @@ function sentInstead(
     return explainJob(spec, view, tenant, prefix)
   if (spec.route === 'pubsub') return explainSubscription(spec, view, tenant)
   if (spec.quirk.forward === undefined) return undefined
-  return explainForward(table, (other) => isOpen(other, tenant), spec, view, tenant)
+  return explainForward(table, (other) => isOpenTo(other, tenant), spec, view, tenant)
 }
 
 /** Reads one request the way the proxy does. */
@@ -126,10 +137,6 @@ function parse(bytes: Buffer): Request {
   })
   if (request === undefined) throw new Error('the request cannot be read back')
   return request
-}
-
-function isOpen(spec: CommandSpec, tenant: Tenant): boolean {
-  return spec.open === 'tenant' || (spec.open === 'passthrough' && tenant.prefix === '')
 }
 
 function describe(spec: CommandSpec): string {
@@ -180,15 +187,4 @@ function replica(spec: CommandSpec, { replicas }: Tenant): string {
 
 function shown(words: readonly Buffer[]): string {
   return words.map(quote).join(' ')
-}
-
-/** Bytes as redis-cli would take them: in quotes where needed, unprintable ones as \xNN. */
-function quote(bytes: Buffer): string {
-  const text = bytes.toString('utf8')
-  const clean = Buffer.from(text).equals(bytes) ? text : bytes.toString('latin1')
-  if (/^[!#-&(-[\]-~]+$/.test(clean)) return clean
-  const escaped = clean
-    .replace(/[\\"]/g, '\\$&')
-    .replace(/\p{Cc}/gu, (one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`)
-  return `"${escaped}"`
 }

@@ -12,7 +12,7 @@ export interface OperateOptions {
   readonly config?: string
 }
 
-export type Operation = 'pause' | 'resume' | 'reconnect' | 'failover' | 'status'
+export type Operation = 'pause' | 'resume' | 'reconnect' | 'failover' | 'status' | 'limits'
 
 /** Milliseconds that an operation may take when --timeout does not say. */
 const PATIENCE: Readonly<Record<Operation, number>> = {
@@ -20,6 +20,7 @@ const PATIENCE: Readonly<Record<Operation, number>> = {
   resume: 10_000,
   reconnect: 120_000,
   status: 10_000,
+  limits: 10_000,
 }
 
 /** For the way there and back. */

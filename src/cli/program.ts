@@ -133,6 +133,10 @@ const OPERATIONS: readonly (readonly [Operation, { readonly description: string;
   ],
   ['failover', { description: 'a planned failover by Sentinel that loses nothing', takes: ['upstream', 'timeout'] }],
   ['status', { description: 'tell how a running Keyward is', takes: [] }],
+  [
+    'limits',
+    { description: 'tell what the rate limits of a running Keyward have done, and to whom', takes: ['tenant'] },
+  ],
 ]
 
 const EXAMPLES = `

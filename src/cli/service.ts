@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { limitsText } from '../admin/limit-pages.ts'
 import { statusText } from '../admin/status.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/problem.ts'
@@ -34,6 +35,7 @@ export class Service {
         tenantLabels: () => this.config.metrics.tenants,
         operations: proxy.operations,
         status: () => statusText(proxy, VERSION),
+        limits: (tenant) => limitsText(proxy.view(), tenant),
         tenants: () => [...this.config.tenants.keys()],
         upstreams: () => [...this.config.upstreams.keys()],
       },

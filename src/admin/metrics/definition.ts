@@ -1,5 +1,6 @@
 import type { UpstreamView } from '../upstream-view.ts'
 import type { ProcessView, StatsView } from '../view.ts'
+import type { LimitNumbers } from './limit-numbers.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -11,6 +12,7 @@ export interface Scrape {
   readonly view: ProcessView
   /** By label. */
   readonly tenants: ReadonlyMap<string, StatsView>
+  readonly limits: readonly LimitNumbers[]
   readonly ready: boolean
 }
 

@@ -10,6 +10,7 @@ export const PLACE_METRICS: readonly Definition[] = [
     *samples({ view }) {
       yield [{ place: 'barrier', upstream: '' }, view.barrier]
       yield [{ place: 'running', upstream: '' }, view.running]
+      yield [{ place: 'delayed', upstream: '' }, view.delayed]
       for (const { name: upstream, node } of view.upstreams) {
         for (const [place, length] of Object.entries(node.places)) yield [{ place, upstream }, length]
         yield [{ place: 'pin', upstream }, node.pins.waiting]

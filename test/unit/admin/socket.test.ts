@@ -167,10 +167,28 @@ describe('PROXY', () => {
     expect(await say('PROXY', 'status')).toBe('$23\r\nkeyward is well\nso far\n\r\n')
   })
 
+  it.each([
+    [['LIMITS'], 'limits of all'],
+    [['limits', 'acme'], 'limits of acme'],
+    [['LIMITS', 'TENANT', 'both'], 'limits of both'],
+  ])('%j is text', async (words, text) => {
+    expect(await say('PROXY', ...words)).toBe(`$${text.length + 1}\r\n${text}\n\r\n`)
+    expect(told).toEqual([])
+  })
+
+  it.each([
+    [['LIMITS', 'main'], 'there is no tenant main; there are acme, both'],
+    [['LIMITS', 'acne'], 'there is no tenant acne; did you mean acme?'],
+    [['LIMITS', 'UPSTREAM', 'main'], 'syntax error; write PROXY LIMITS [TENANT name]'],
+    [['LIMITS', 'TENANT'], 'syntax error; write PROXY LIMITS [TENANT name]'],
+  ])('%j is refused with its cure', async (words, text) => {
+    expect(await say('PROXY', ...words)).toBe(`-ERR ${text}\r\n`)
+  })
+
   it('HELP is a list of lines, in which every subcommand is', async () => {
     const help = await say('PROXY', 'HELP')
     expect(help).toMatch(/^\*\d+\r\n\+PROXY <subcommand>/)
-    for (const name of ['PAUSE', 'RESUME', 'RECONNECT', 'FAILOVER', 'STATUS', 'HELP'])
+    for (const name of ['PAUSE', 'RESUME', 'RECONNECT', 'FAILOVER', 'STATUS', 'LIMITS', 'HELP'])
       expect(help).toContain(`\r\n+${name}`)
   })
 

@@ -3,6 +3,7 @@ import type { SocketSource } from '../../../src/admin/socket-source.ts'
 import type { HealthReport, UpstreamView } from '../../../src/admin/upstream-view.ts'
 import type { AdminSource, ProcessView, StatsView } from '../../../src/admin/view.ts'
 import { FAMILIES, LATENCY_BOUNDS } from '../../../src/client/stats.ts'
+import type { LimitView } from '../../../src/policies/limits/limit-view.ts'
 
 /** Counters of a tenant, all zero but for these. */
 export function stats(some: Partial<StatsView> = {}): StatsView {
@@ -52,6 +53,32 @@ export function upstream(some: Partial<UpstreamView> = {}): UpstreamView {
   }
 }
 
+/** A limit that has done nothing, but for these. */
+export function limit(some: Partial<LimitView> = {}): LimitView {
+  return {
+    tenant: 'acme',
+    rule: 'all',
+    per: 'tenant',
+    scope: 'local',
+    action: 'reject',
+    unit: 'operations',
+    rate: '100/s',
+    allowed: 0,
+    delayed: 0,
+    rejected: 0,
+    shadowed: 0,
+    waiting: 0,
+    tokens: 100,
+    buckets: 1,
+    mostBuckets: 1,
+    overflows: 0,
+    grants: 0,
+    failing: false,
+    offenders: [],
+    ...some,
+  }
+}
+
 /** What a probe found that was told everything. */
 export function report(some: Partial<HealthReport> = {}): HealthReport {
   return {
@@ -80,6 +107,9 @@ export class FakeSource implements AdminSource {
     upstreams: [],
     barrier: 0,
     running: 0,
+    delayed: 0,
+    limits: [],
+    leases: { calls: 0, failures: 0 },
     gates: { closed: 0, overruns: 0 },
     memory: { clients: 0, limit: 1024, cuts: 0 },
   }
@@ -139,6 +169,10 @@ export class FakeSocketSource extends FakeSource implements SocketSource {
 
   status(): string {
     return this.text
+  }
+
+  limits(tenant: string | undefined): string {
+    return `limits of ${tenant ?? 'all'}\n`
   }
 
   tenants(): readonly string[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { statusText } from '../../../src/admin/status.ts'
 import type { UpstreamView } from '../../../src/admin/upstream-view.ts'
-import { FakeSource, upstream } from './source.ts'
+import { FakeSource, limit, upstream } from './source.ts'
 
 const WELL = upstream({
   reconnects: 9,
@@ -88,6 +88,24 @@ describe('status', () => {
       ]),
     )
   })
+
+  it('says when rate limits make requests wait, or lack their tokens', () => {
+    const { process } = new FakeSource()
+    const limits = [limit(), limit({ failing: true }), limit({ failing: true })]
+    const view = { ...process, delayed: 3, limits }
+    const source = {
+      ready: () => ({ ready: true, reason: 'ready' }),
+      view: () => view,
+      operations: { pausedTenants: [] },
+    }
+    expect(statusText(source, '1').split('\n')).toEqual(
+      expect.arrayContaining([
+        'rate limits: 3 requests delayed',
+        'rate limits: tokens of 2 rules cannot be had, onError decides',
+      ]),
+    )
+  })
+
   it('names the tenants that are paused', () => {
     expect(status({ ready: true, reason: 'ready', pausedTenants: ['acme', 'beta'] })).toContain(
       'paused tenants: acme, beta',

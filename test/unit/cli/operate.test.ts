@@ -66,6 +66,12 @@ describe('says what the running process says', () => {
     expect(await keyward(['status', '--socket', `unix:${path}`])).toEqual(said)
   })
 
+  it('limits', async () => {
+    expect(await keyward(['limits', '--socket', path])).toEqual({ code: 0, out: 'limits of all\n', err: '' })
+    const acme = { code: 0, out: 'limits of acme\n', err: '' }
+    expect(await keyward(['limits', '--tenant', 'acme', '--socket', path])).toEqual(acme)
+  })
+
   it('a status of a megabyte', async () => {
     source.text = 'line of text\n'.repeat(80_000)
     expect(await keyward(['status', '--socket', path])).toEqual({ code: 0, out: source.text, err: '' })
