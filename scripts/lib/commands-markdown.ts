@@ -1,6 +1,7 @@
 import { DIFFERENCES } from '../../src/commands/differences.ts'
+import { EXTENSION_COMMANDS } from '../../src/commands/extensions.ts'
 import { notInMulti } from '../../src/commands/in-multi.ts'
-import { EXCEPTIONS, PASSTHROUGH, REVIEWED, type ReviewedGroup } from '../../src/commands/reviewed.ts'
+import { EXCEPTIONS, EXTENSIONS, PASSTHROUGH, REVIEWED, type ReviewedGroup } from '../../src/commands/reviewed.ts'
 import type { CommandSpec, Route } from '../../src/commands/spec.ts'
 import { SERVERS } from '../../src/commands/table.generated.ts'
 import { buildTable } from '../../src/commands/table.ts'
@@ -22,7 +23,7 @@ const SERVED: Readonly<Record<Route, string>> = {
 const table = buildTable()
 const differences = differencesByCommand(table)
 
-/** docs/commands.md, whole. Every command and subcommand of the table is in one table of the first four sections, once. */
+/** docs/commands.md, whole. Every command and subcommand of the table is in one table of the first five sections, once. */
 export function commandsMarkdown(): string {
   return [
     `# Commands
@@ -41,6 +42,18 @@ the command's name as 0. *Differs* leads to differences from a Redis of one's ow
     ...REVIEWED.map((group) => groupMarkdown(group, ['served', 'keys', 'differs'], openColumns)),
     `## Open for the tenant with the empty prefix only`,
     ...PASSTHROUGH.map((group) => groupMarkdown(group, ['why not with a prefix'], ({ refusal }) => [refusal])),
+    `## Keyward's own
+
+To a tenant without the extension they do not exist, also not for COMMAND. They are served in another form, by one script
+upstream, so errors of the upstream that are about EVAL are theirs, too. Where Keyward's user upstream has ACL rules, they
+have to allow eval, time, get and set.
+
+CL.THROTTLE has the arguments, the reply, the errors and the stored value of the module
+[redis-cell](https://github.com/brandur/redis-cell), except that a key of another type is WRONGTYPE, that rates under zero
+and buckets that take more than 146 years to fill are refused, that numbers end at 2^53, and that rates over 1000 a second
+are exact: the key lives until its bucket is full, rounded up. For limit, remaining and reset in a window: \`max_burst\` is the
+limit less one, \`count\` the limit, \`period\` the window.`,
+    ...EXTENSIONS.map((group) => groupMarkdown(group, ['arguments', 'what', 'reply', 'for whom'], ownColumns)),
     `## Commands with subcommands
 
 Each subcommand has its own row in the other sections. Without one, these are errors, as in Redis.
@@ -101,6 +114,13 @@ function openColumns(spec: CommandSpec): readonly string[] {
   const links = (differences.get(spec.index) ?? []).map((number) => `[${number}](#d${number})`)
   const multi = notInMulti(spec, true) === undefined ? [] : ['[M](#not-inside-multi)']
   return [served(spec), keys(spec), [...multi, ...links].join(' ')]
+}
+
+function ownColumns({ name, refusal }: CommandSpec): readonly string[] {
+  const own = EXTENSION_COMMANDS.get(name)
+  if (own === undefined) throw new Error(`reviewed.ts has ${name} among extensions, extensions.ts has not`)
+  const words = own.arguments.split(' ').map((word) => (word.endsWith('?') ? `[${word.slice(0, -1)}]` : word))
+  return [`\`${words.join(' ')}\``, own.summary, own.reply, refusal]
 }
 
 function served({ route, quirk }: CommandSpec): string {

@@ -3,9 +3,12 @@ import { type CommandSpec, FLAG } from './spec.ts'
 
 /**
  * Reads that must not go to a replica although they only read: cursors mean nothing to another server, whose hash tables are
- * ordered differently; TOUCH and OBJECT are about the primary's own eviction.
+ * ordered differently; TOUCH and OBJECT are about the primary's own eviction; CL.STATUS goes by the primary's clock.
  */
-const PRIMARY_ONLY: ReadonlySet<string> = new Set(['hscan', 'sscan', 'zscan', 'scan', 'touch', 'object', 'memory'])
+const PRIMARY_ONLY: ReadonlySet<string> = new Set([
+  ...['hscan', 'sscan', 'zscan', 'scan', 'touch', 'object', 'memory'],
+  'cl.status',
+])
 
 /** May a replica answer it in the place of the primary? Only what reads the keys that it names. */
 export function mayReadReplica(spec: CommandSpec): boolean {

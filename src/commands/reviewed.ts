@@ -132,6 +132,15 @@ export const PASSTHROUGH: readonly ReviewedGroup[] = [
   ),
 ]
 
+/** Keyward's own commands (extensions.ts): each group open for the tenants that have the extension of its name. */
+export const EXTENSIONS: readonly ReviewedGroup[] = [
+  group(
+    'throttle',
+    'One key in front, which a script of Keyward’s own reads and writes; numbers behind it, and integers in the reply.',
+    'cl.status cl.throttle',
+  ),
+]
+
 /** Commands that are open, but not with all arguments: what their quirks refuse to prefixed tenants. */
 export const EXCEPTIONS: ReadonlyMap<string, string> = new Map([['config|set', 'only notify-keyspace-events']])
 

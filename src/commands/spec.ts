@@ -1,7 +1,7 @@
 import type { ReplyWriter } from '../resp/reply-writer.ts'
 import type { Reply } from '../resp/types.ts'
 import type { Session, TopicCounts } from '../session/session.ts'
-import type { Tenant } from '../session/tenant.ts'
+import type { Extension, Tenant } from '../session/tenant.ts'
 import type { ArgView } from './arg-view.ts'
 import type { UpstreamFacts } from './upstream-facts.ts'
 import type { ClientView, SlowLogView } from './views.ts'
@@ -25,8 +25,11 @@ export const FLAG = {
  */
 export type Route = 'shared' | 'local' | 'blocking' | 'transaction' | 'wait' | 'job' | 'pubsub'
 
-/** Who may run a command. `passthrough`: only the tenant with an empty prefix. */
-export type Openness = 'tenant' | 'passthrough' | 'refused'
+/**
+ * Who may run a command (open-to.ts). `passthrough`: only the tenant with an empty prefix. `extension`: tenants that have
+ * the extension that the command belongs to, and to others it does not exist.
+ */
+export type Openness = 'tenant' | 'passthrough' | 'extension' | 'refused'
 
 /** One key spec of https://redis.io/docs/reference/key-specs/, as the server's COMMAND gives it. */
 export interface KeySpec {
@@ -61,6 +64,8 @@ export interface CommandSpec {
   readonly channel: number
   readonly route: Route
   readonly open: Openness
+  /** For one of Keyward's own commands, which the upstream does not know under this name. */
+  readonly extension?: Extension
   /** Why it is not open for prefixed tenants; for the log, `keyward explain` and docs/commands.md. '' when it is open. */
   readonly refusal: string
   readonly quirk: Quirk
@@ -106,6 +111,11 @@ export interface Quirk {
   instead?(error: string): Buffer | undefined
   /** Which argument is a channel of the tenant's. */
   readonly channel?: number
+  /**
+   * Puts into the reply to a forwarded request what the upstream cannot know. `args`: what the client asked. Only for
+   * tenants with extensions.
+   */
+  amend?(reply: Reply, args: ArgView, session: Session): void
   /** The reply counts or names subscribers: client/pubsub/counts.ts makes it what the tenant must see. */
   readonly corrected?: true
   /** Calls `strip` on every element of the reply that is a raw key. Leaves nulls and errors alone. */

@@ -1,7 +1,8 @@
+import { EXTENSION_COMMANDS, EXTENSION_ROWS } from './extensions.ts'
 import { keyRange } from './key-range.ts'
 import { CommandTable } from './lookup.ts'
 import { QUIRKS } from './quirks/index.ts'
-import { NOT_REVIEWED, PASSTHROUGH, REASONS, REVIEWED, type ReviewedGroup, SESSION } from './reviewed.ts'
+import { EXTENSIONS, NOT_REVIEWED, PASSTHROUGH, REASONS, REVIEWED, type ReviewedGroup, SESSION } from './reviewed.ts'
 import { flagBits, parseRow, type Row } from './rows.ts'
 import { type CommandSpec, FLAG, type KeySpec, type Openness, type Quirk, type Route } from './spec.ts'
 import { ROWS } from './table.generated.ts'
@@ -11,11 +12,14 @@ const NO_QUIRK: Quirk = {}
 /** Flags that hold only when every server says so; the others hold when one does. */
 const ON_ALL_SERVERS = FLAG.READONLY | FLAG.FAST
 
+/** What servers have, and what Keyward adds. */
+const ALL_ROWS: readonly string[] = [...ROWS, ...EXTENSION_ROWS]
+
 /**
  * The command table from its rows. A name without a row is unknown, whatever the reviewed list says of it.
  * Throws where the rows contradict each other in a way that cannot be decided safely.
  */
-export function buildTable(rows: readonly string[] = ROWS): CommandTable {
+export function buildTable(rows: readonly string[] = ALL_ROWS): CommandTable {
   const byName = new Map<string, Row[]>()
   for (const row of rows.map(parseRow)) byName.set(row.name, [...(byName.get(row.name) ?? []), row])
   const names = [...byName.keys()].sort()
@@ -57,6 +61,7 @@ function specOf(
     channel: quirk.channel ?? 0,
     route,
     open,
+    extension: EXTENSION_COMMANDS.get(row.name)?.extension,
     refusal: open === 'tenant' ? '' : reason(row.name),
     quirk,
     subcommands,
@@ -69,6 +74,7 @@ function routeOf(quirk: Quirk): Route {
 
 const TENANT = namesOf(REVIEWED)
 const PASS = namesOf(PASSTHROUGH)
+const EXTRA = namesOf(EXTENSIONS)
 
 function namesOf(groups: readonly ReviewedGroup[]): ReadonlySet<string> {
   return new Set(groups.flatMap((group) => group.names))
@@ -80,6 +86,7 @@ function openness(name: string): Openness {
   const quirk = QUIRKS.get(name)
   if (ANSWERED.has(name) && quirk?.answer === undefined && quirk?.forward === undefined) return 'refused'
   if (TENANT.has(name)) return 'tenant'
+  if (EXTRA.has(name)) return 'extension'
   return PASS.has(name) ? 'passthrough' : 'refused'
 }
 
@@ -91,6 +98,8 @@ function containerOpenness(name: string, names: readonly string[]): Openness {
 }
 
 function reason(name: string): string {
+  const extension = EXTENSION_COMMANDS.get(name)?.extension
+  if (extension !== undefined) return `only for tenants with \`extensions: [${extension}]\``
   return REASONS.get(name) ?? REASONS.get(name.split('|')[0]) ?? NOT_REVIEWED
 }
 

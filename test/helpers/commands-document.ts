@@ -6,6 +6,8 @@ export interface CommandsDocument {
   /** In order, also those that stand in a section twice; as in the table: "client|setname". */
   readonly open: readonly string[]
   readonly passthrough: readonly string[]
+  /** Keyward's own. */
+  readonly extensions: readonly string[]
   readonly containers: readonly string[]
   readonly refused: readonly string[]
   readonly notInMulti: readonly string[]
@@ -26,6 +28,7 @@ export function commandsDocument(): CommandsDocument {
     text,
     open: names('Open for every tenant'),
     passthrough: names('Open for the tenant with the empty prefix only'),
+    extensions: names("Keyward's own"),
     containers: names('Commands with subcommands'),
     refused: lists('Refused'),
     notInMulti: lists('Not inside MULTI'),

@@ -12,7 +12,8 @@ import { type RedisServer, startRedis } from '../helpers/redis.ts'
  * the list that ioredis uses.
  */
 const table = buildTable()
-const withKeys = table.all().filter((spec) => spec.firstKey !== 0)
+/** Servers and libraries do not know Keyward's own. */
+const withKeys = table.all().filter((spec) => spec.firstKey !== 0 && spec.extension === undefined)
 const fixed = withKeys.filter((spec) => spec.firstKey > 0)
 const counted = withKeys.filter((spec) => spec.firstKey === -1)
 

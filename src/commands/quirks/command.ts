@@ -1,5 +1,11 @@
 import { globMatches } from '../../lib/glob.ts'
+import type { Reply } from '../../resp/types.ts'
+import type { Session } from '../../session/session.ts'
 import type { Tenant } from '../../session/tenant.ts'
+import type { ArgView } from '../arg-view.ts'
+import { docsOf, infoOf, writeKeys } from '../extension-replies.ts'
+import { EXTENSION_COMMANDS, type ExtensionCommand } from '../extensions.ts'
+import { isOpenTo } from '../open-to.ts'
 import type { CommandSpec, LocalCall, Quirk } from '../spec.ts'
 import { help } from './help.ts'
 import { tenantOf } from './tenant-of.ts'
@@ -38,8 +44,10 @@ const HELP = [
 /** What a tenant may run, by name; a subcommand as "container|sub", behind its container. */
 interface OpenCommands {
   readonly byName: ReadonlyMap<string, CommandSpec>
-  /** Names of the commands that are not subcommands, as bytes to send. */
+  /** Names of the commands of the upstream that are not subcommands, as bytes to send. */
   readonly top: readonly Buffer[]
+  /** How many are not subcommands, with those of Keyward's own. */
+  readonly count: number
 }
 
 /** One for each list that the server view hands out, made when it is first asked for. */
@@ -61,11 +69,18 @@ function index(specs: readonly CommandSpec[], tenant: Tenant): OpenCommands {
   for (const spec of specs) {
     byName.set(spec.name, spec)
     for (const sub of spec.subcommands?.values() ?? []) {
-      if (sub.open === 'tenant' || (sub.open === 'passthrough' && tenant.prefix === '')) byName.set(sub.name, sub)
+      if (isOpenTo(sub, tenant)) byName.set(sub.name, sub)
     }
   }
-  const top = [...byName.keys()].filter((name) => !name.includes('|'))
-  return { byName, top: top.map((name) => Buffer.from(name, 'latin1')) }
+  const top = [...byName.values()].filter(({ name }) => !name.includes('|'))
+  const theirs = top.filter(({ extension }) => extension === undefined)
+  return { byName, top: theirs.map(({ name }) => Buffer.from(name, 'latin1')), count: top.length }
+}
+
+/** Commands of Keyward's own that the tenant has, by name. */
+function ownCommand({ tenant }: Session, name: string): ExtensionCommand | undefined {
+  const own = EXTENSION_COMMANDS.get(name.toLowerCase())
+  return own !== undefined && tenant?.extensions.has(own.extension) ? own : undefined
 }
 
 /** COMMAND LIST [FILTERBY MODULE module | ACLCAT category | PATTERN pattern] */
@@ -105,14 +120,49 @@ function describe(call: LocalCall, subcommand: 'INFO' | 'DOCS'): readonly Buffer
   const request: Buffer[] = [Buffer.from('COMMAND'), Buffer.from(subcommand)]
   if (args.length <= 2) return [...request, ...top]
   for (let i = 2; i < args.length; i++) {
-    request.push(byName.has(args.text(i, NAME_BYTES).toLowerCase()) ? args.bytes(i) : NOBODY)
+    const spec = byName.get(args.text(i, NAME_BYTES).toLowerCase())
+    // What is Keyward's own is put into the reply; the upstream may have another command of that name.
+    request.push(spec !== undefined && spec.extension === undefined ? args.bytes(i) : NOBODY)
   }
   return request
 }
 
+/** Keyward's own commands that are asked for, and where in the request their names are; 0: it asks for all commands. */
+function* ownAsked(args: ArgView, session: Session): Iterable<readonly [number, ExtensionCommand]> {
+  if (args.length <= 2) {
+    for (const name of EXTENSION_COMMANDS.keys()) {
+      const own = ownCommand(session, name)
+      if (own !== undefined) yield [0, own]
+    }
+  }
+  for (let i = 2; i < args.length; i++) {
+    const own = ownCommand(session, args.text(i, NAME_BYTES))
+    if (own !== undefined) yield [i, own]
+  }
+}
+
+/** In the place of the null that the upstream says of each, or behind its own. */
+function amendInfo({ items = [] }: Reply, args: ArgView, session: Session): void {
+  for (const [at, own] of ownAsked(args, session)) {
+    const info = infoOf(own, session.protocol)
+    if (at === 0) items.push(info)
+    else items[at - 2] = info
+  }
+}
+
+/** The upstream says nothing of what it does not know. */
+function amendDocs({ items }: Reply, args: ArgView, session: Session): void {
+  for (const [, own] of ownAsked(args, session)) items?.push(...docsOf(own, session.protocol))
+}
+
 /** COMMAND GETKEYS and GETKEYSANDFLAGS: of one that is not open the upstream says, as of any unknown one, that it is invalid. */
-function getKeys(call: LocalCall): readonly Buffer[] {
-  const { args } = call
+function getKeys(call: LocalCall): readonly Buffer[] | undefined {
+  const { args, reply } = call
+  const own = ownCommand(call.session, args.text(2, NAME_BYTES))
+  if (own !== undefined && args.length > 3) {
+    writeKeys(reply, own, args.bytes(3), args.is(1, 'GETKEYSANDFLAGS'))
+    return undefined
+  }
   const request: Buffer[] = []
   for (let i = 0; i < args.length; i++) request.push(args.bytes(i))
   if (!innerIsOpen(call)) request[2] = NOBODY
@@ -131,12 +181,12 @@ function innerIsOpen(call: LocalCall): boolean {
 
 /** COMMAND about what this tenant may run. */
 export const quirks: Readonly<Record<string, Quirk>> = {
-  command: { forward: (call) => describe(call, 'INFO') },
-  'command|count': { answer: (call) => call.reply.integer(openCommands(call).top.length) },
-  'command|docs': { forward: (call) => describe(call, 'DOCS') },
+  command: { forward: (call) => describe(call, 'INFO'), amend: amendInfo },
+  'command|count': { answer: (call) => call.reply.integer(openCommands(call).count) },
+  'command|docs': { forward: (call) => describe(call, 'DOCS'), amend: amendDocs },
   'command|getkeys': { forward: getKeys },
   'command|getkeysandflags': { forward: getKeys },
   'command|help': help(HELP),
-  'command|info': { forward: (call) => describe(call, 'INFO') },
+  'command|info': { forward: (call) => describe(call, 'INFO'), amend: amendInfo },
   'command|list': { answer: list },
 }

@@ -22,6 +22,7 @@ import { quirks as server } from './server.ts'
 import { quirks as slowlog } from './slowlog.ts'
 import { quirks as sort } from './sort.ts'
 import { quirks as streams } from './streams.ts'
+import { quirks as throttle } from './throttle.ts'
 import { quirks as transactions } from './transactions.ts'
 
 /** A new group of quirks is a file beside this one and a line here. No name may stand in two groups. */
@@ -49,6 +50,7 @@ const GROUPS: readonly Readonly<Record<string, Quirk>>[] = [
   slowlog,
   sort,
   streams,
+  throttle,
   transactions,
 ]
 

@@ -11,8 +11,8 @@ const document = commandsDocument()
 
 describe('docs/commands.md', () => {
   test('has every command and subcommand of the table once', () => {
-    const { open, passthrough, containers, refused } = document
-    const all = [...open, ...passthrough, ...containers, ...refused]
+    const { open, passthrough, extensions, containers, refused } = document
+    const all = [...open, ...passthrough, ...extensions, ...containers, ...refused]
     expect(all.toSorted()).toEqual(table.all().map(({ name }) => name))
   })
 
@@ -21,6 +21,7 @@ describe('docs/commands.md', () => {
     expect(document.refused.toSorted()).toEqual(named('refused').map(({ name }) => name))
     for (const name of document.open) expect(table.byName(name)?.open, name).toBe('tenant')
     for (const name of document.passthrough) expect(table.byName(name)?.open, name).toBe('passthrough')
+    expect(document.extensions.toSorted()).toEqual(named('extension').map(({ name }) => name))
     for (const name of document.containers) expect(table.byName(name)?.subcommands, name).toBeDefined()
   })
 
