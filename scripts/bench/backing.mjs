@@ -58,11 +58,13 @@ export class Backing {
     const fields = await this.info()
     const number = (name) => Number(fields.get(name))
     const calls = { get: commandStats(fields, 'get'), set: commandStats(fields, 'set') }
+    const scripts = [commandStats(fields, 'eval'), commandStats(fields, 'evalsha')]
     return {
       cpu: (number('used_cpu_user') + number('used_cpu_sys')) * 1e6,
       get: calls.get.calls,
       set: calls.set.calls,
       failed: calls.get.failed + calls.set.failed,
+      scripts: scripts.reduce((sum, one) => sum + one.calls - one.failed, 0),
       hits: number('keyspace_hits'),
       misses: number('keyspace_misses'),
     }

@@ -1,6 +1,10 @@
 import { parseArgs } from 'node:util'
 import { TARGET_NAMES } from './targets.mjs'
 
+const PARTS = ['load', 'connects', 'memory', 'lanes', 'neighbours', 'limits']
+/** Of the part on limits. */
+const LIMIT_PARTS = ['rates', 'shared', 'cost', 'memory']
+
 const HELP = `npm run bench -- [options]
 
 Parts (without any of them: --load and --connects)
@@ -9,7 +13,8 @@ Parts (without any of them: --load and --connects)
   --memory           resident memory per client
   --lanes            upstream connections of many working clients
   --neighbours       p99 of other tenants' clients while one of many keys runs DBSIZE and FLUSHDB
-  --all              all five
+  --limits           what rate limits let pass, in one process and in three, and what they cost
+  --all              all of them
 
   --targets a,b      of ${TARGET_NAMES.join(', ')}; those that are not installed are left out
   --rounds N         7
@@ -18,6 +23,7 @@ Parts (without any of them: --load and --connects)
   --memory-clients N 8000
   --lane-clients N   2000
   --neighbour-keys N 1000000, beside ten times as many of others
+  --limit-parts a,b  of ${LIMIT_PARTS.join(', ')}
   --quick            a smoke run: 2 rounds, short cells, few clients; its numbers mean nothing
   --json FILE        everything measured, every cell
   --markdown         the tables as Markdown
@@ -35,6 +41,7 @@ export function benchOptions(argv) {
       memory: flag,
       lanes: flag,
       neighbours: flag,
+      limits: flag,
       all: flag,
       targets: value,
       rounds: value,
@@ -43,6 +50,7 @@ export function benchOptions(argv) {
       'memory-clients': value,
       'lane-clients': value,
       'neighbour-keys': value,
+      'limit-parts': value,
       quick: flag,
       json: value,
       markdown: flag,
@@ -57,10 +65,14 @@ export function benchOptions(argv) {
     if (!(n > 0)) throw new Error(`--${name} must be a number above 0, not ${values[name]}`)
     return n
   }
-  const named = ['load', 'connects', 'memory', 'lanes', 'neighbours'].filter((part) => values[part] || values.all)
+  const named = PARTS.filter((part) => values[part] || values.all)
   const targets = values.targets?.split(',') ?? TARGET_NAMES
   for (const name of targets) {
     if (!TARGET_NAMES.includes(name)) throw new Error(`--targets: ${name} is none of ${TARGET_NAMES.join(', ')}`)
+  }
+  const limitParts = values['limit-parts']?.split(',') ?? LIMIT_PARTS
+  for (const name of limitParts) {
+    if (!LIMIT_PARTS.includes(name)) throw new Error(`--limit-parts: ${name} is none of ${LIMIT_PARTS.join(', ')}`)
   }
   const quick = values.quick === true
   return {
@@ -75,6 +87,10 @@ export function benchOptions(argv) {
     laneClients: number('lane-clients', quick ? 100 : 2000),
     laneSeconds: quick ? 1 : 5,
     neighbourKeys: number('neighbour-keys', quick ? 10_000 : 1_000_000),
+    limitParts: new Set(limitParts),
+    limitRuns: quick ? 1 : 5,
+    limitSeconds: quick ? 3 : 10,
+    limitPairs: quick ? 2 : 15,
     json: values.json,
     markdown: values.markdown === true,
     gate: values.gate === true,

@@ -1,3 +1,4 @@
+import { limitTables } from './limits-report.mjs'
 import { ratios, summarizeConnects, summarizeLoad } from './summary.mjs'
 
 /** The result of a run as text: plain columns, or Markdown. CPU comes first, because throughput on shared cores is noise. */
@@ -9,7 +10,7 @@ import { ratios, summarizeConnects, summarizeLoad } from './summary.mjs'
 export function report(result, markdown) {
   const out = [...heading(result, markdown)]
   const add = (title, header, rows) => out.push(...table(title, header, rows, markdown))
-  const { load, connects, memory, lanes, neighbours } = result
+  const { load, connects, memory, lanes, neighbours, limits } = result
   if (load !== undefined) {
     const summary = summarizeLoad(load)
     add('CPU µs per request, user + system: median [lowest to highest round]', CPU_HEADER, summary.map(cpuRow))
@@ -35,8 +36,9 @@ export function report(result, markdown) {
   if (lanes !== undefined) add('Upstream connections', LANES_HEADER, lanes.map(lanesRow))
   if (neighbours !== undefined)
     add('Other tenants’ clients while one walks: p99 of GET', NEIGHBOURS_HEADER, neighbours.map(neighboursRow))
+  if (limits !== undefined) for (const [title, header, rows] of limitTables(limits)) add(title, header, rows)
   const known = result.bars.filter((bar) => bar.value !== undefined)
-  if (known.length > 0) add('Bars', ['bar', 'at most', 'measured', 'met'], known.map(barRow))
+  if (known.length > 0) add('Bars', ['bar', 'limit', 'measured', 'met'], known.map(barRow))
   return out.join('\n')
 }
 
@@ -126,8 +128,9 @@ function neighboursRow({ command, reply, seconds, p99, ratio }) {
   return [command, reply, seconds.toFixed(1), p99.quiet.toFixed(2), p99.busy.toFixed(2), ratio.toFixed(2)]
 }
 
-function barRow({ name, limit, value, met }) {
-  return [name, String(limit), Number.isInteger(value) ? String(value) : value.toFixed(2), met ? 'yes' : 'NO']
+function barRow({ name, limit, value, met, atLeast, digits = 2 }) {
+  const measured = Number.isInteger(value) ? String(value) : value.toFixed(digits)
+  return [name, `${atLeast ? 'at least' : 'at most'} ${limit}`, measured, met ? 'yes' : 'NO']
 }
 
 function range(value, digits = 2) {

@@ -1,3 +1,4 @@
+import { limitBars } from './limits-report.mjs'
 import { spread } from './stats.mjs'
 
 /** From the rows of single cells to what is printed: medians over the rounds, ratios as medians of per-round ratios. */
@@ -83,7 +84,7 @@ export function ratios(rows) {
 }
 
 /** What the issue asks for, each with what was measured; undefined where this run did not measure it. */
-export function bars({ load, memory, lanes, neighbours }) {
+export function bars({ load, memory, lanes, neighbours, limits }) {
   const at = (pipeline) => (load ?? []).filter((row) => row.pipeline === pipeline)
   const row = (name, limit, value) => ({ name, limit, value, met: value === undefined ? undefined : value <= limit })
   const keyward = (rows) => rows?.find((one) => one.target === 'keyward')
@@ -98,6 +99,7 @@ export function bars({ load, memory, lanes, neighbours }) {
       const walk = neighbours?.find((one) => one.command === command)
       return row(`p99 of others during ${command} / before`, 1.5, walk?.ratio)
     }),
+    ...limitBars(limits),
   ]
 }
 
