@@ -111,11 +111,16 @@ export class Dispatcher {
       this.reject(client, spec, ruling.refusal)
       return
     }
+    const { replies } = client
+    const before = replies.outBytes + replies.earlyBytes
     if (client.stats.monitors === undefined) this.handle(client, spec, request)
     else this.handleWatched(client, spec, request)
-    // What Keyward answers itself waits for nothing.
+    // Still here: Keyward has answered it itself, at once.
     ruling.delay?.end()
     ruling.delay = undefined
+    if (ruling.meter === undefined) return
+    const said = replies.outBytes + replies.earlyBytes - before
+    if (said > 0) ruling.meter.replied(said)
     ruling.meter = undefined
   }
 

@@ -1,3 +1,4 @@
+import type { Meter } from '../commands/delay.ts'
 import type { Exchange } from '../commands/exchange.ts'
 import { notInMulti } from '../commands/in-multi.ts'
 import type { CommandSpec } from '../commands/spec.ts'
@@ -94,7 +95,7 @@ export class TransactionDispatcher {
   }
 
   private exec(client: DispatchClient, tx: Transaction, spec: CommandSpec): void {
-    const { dirty, lost, answersOwn } = tx
+    const { dirty, lost, answersOwn, meter } = tx
     const members = tx.end()
     if (lost) {
       client.stats.error('EXECABORT')
@@ -103,7 +104,7 @@ export class TransactionDispatcher {
       return
     }
     if (dirty) this.discard(client, spec, ERROR_BYTES.EXECABORT)
-    else this.send(client, spec, EXEC, members)
+    else this.send(client, spec, EXEC, members, meter)
     // What SELECT or CLIENT SETNAME did is known when EXEC has run.
     if (answersOwn && !dirty && !client.quiet) client.stall()
   }
@@ -130,9 +131,10 @@ export class TransactionDispatcher {
     else this.send(client, spec, bytes, undefined)
   }
 
-  private send(client: DispatchClient, spec: CommandSpec, bytes: Buffer, note: unknown): void {
+  private send(client: DispatchClient, spec: CommandSpec, bytes: Buffer, note: unknown, meter?: Meter): void {
     const x = this.open(client, spec)
     x.note = note
+    x.meter = meter
     x.state = bytes === MULTI ? 'opens' : 'ends'
     this.outgoing.replace(client, x, bytes)
     client.router.send(x, client.node as Node)
@@ -166,6 +168,10 @@ export class TransactionDispatcher {
     }
     const x = this.open(client, spec)
     x.plain = !x.mute
+    if (x.meter !== undefined) {
+      tx.measure(x.meter)
+      x.meter = undefined
+    }
     if (tx.db !== undefined && spec.channel === 0) x.prefix = keyPrefix(tenant, tx.db)
     if (spec.route === 'local') {
       const { buf, start, end, argc, args } = request

@@ -1,3 +1,4 @@
+import { type Meter, Meters } from '../commands/delay.ts'
 import type { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import type { Asked } from './pubsub/asked.ts'
@@ -50,6 +51,8 @@ export class Transaction {
   private members: Map<number, Member> | undefined = undefined
   /** Bytes kept for members. */
   bytes = 0
+  /** Who wants to know how large the replies of members were. */
+  private meters: Set<Meter> | undefined = undefined
   /** Members as MONITOR will show them when they are executed; only while the tenant is watched. */
   seen: Buffer[] | undefined = undefined
 
@@ -63,6 +66,7 @@ export class Transaction {
     this.members = undefined
     this.seen = undefined
     this.bytes = 0
+    this.meters = undefined
     this.db = undefined
     this.answersOwn = false
   }
@@ -76,6 +80,21 @@ export class Transaction {
     if (member.kind === 'corrected') this.bytes += member.asked.name?.length ?? 0
     if (member.kind === 'local' || member.kind === 'amended') this.bytes += member.args.size
     if (member.kind === 'local') this.answersOwn = true
+  }
+
+  /** A member whose reply, which comes with EXEC's, is metered. */
+  measure(meter: Meter): void {
+    this.meters ??= new Set()
+    for (const part of meter.parts) {
+      if (this.meters.has(part)) continue
+      this.meters.add(part)
+      this.bytes += METER_BYTES
+    }
+  }
+
+  /** Of all members. */
+  get meter(): Meter | undefined {
+    return this.meters === undefined ? undefined : new Meters([...this.meters])
   }
 
   /** A member for MONITOR. */
@@ -96,6 +115,10 @@ export class Transaction {
     this.members = undefined
     this.seen = undefined
     this.bytes = 0
+    this.meters = undefined
     return members
   }
 }
+
+/** What remembering a meter costs, about. */
+const METER_BYTES = 128

@@ -2,6 +2,21 @@
 export interface Meter {
   /** The whole reply has come: so many bytes of it, as the upstream or Keyward sent it. */
   replied(bytes: number): void
+  /** Those that it consists of; itself, if it is one. */
+  readonly parts: readonly Meter[]
+}
+
+/** Several of them. */
+export class Meters implements Meter {
+  readonly parts: readonly Meter[]
+
+  constructor(parts: readonly Meter[]) {
+    this.parts = parts
+  }
+
+  replied(bytes: number): void {
+    for (const meter of this.parts) meter.replied(bytes)
+  }
 }
 
 /**

@@ -35,6 +35,7 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const client of clients.splice(0)) client.destroy()
   await service.end('SIGTERM')
+  await redis.cli('FLUSHALL')
 })
 
 afterAll(async () => {
@@ -179,8 +180,9 @@ test('what waits is shown while it waits, and not any more when its client has l
 })
 
 test('of a global limit: what was fetched, and that it cannot be', async () => {
+  const own = await startRedis()
   await start([{ name: 'shared', scope: 'global', onError: 'allow', rate: '100/s', burst: 100 }], {
-    upstreams: { main: { url: redis.url, hold: { time: '1s' } } },
+    upstreams: { main: { url: own.url, hold: { time: '1s' } } },
   })
   const client = await connect()
   expect(await client.command('SET', 'k', 'v')).toBe('+OK\r\n')
@@ -188,7 +190,7 @@ test('of a global limit: what was fetched, and that it cannot be', async () => {
   expect(await metric(`keyward_limit_leased_tokens_total${series}`)).toBeGreaterThan(0)
   expect(await metric(`keyward_limit_failing${series}`)).toBe(0)
   expect(await metric('keyward_lease_calls_total')).toBeGreaterThan(0)
-  await redis.stop()
+  await own.stop()
   expect(
     await eventually(async () => {
       client.send(request('SET', 'k', 'v'))
@@ -198,7 +200,6 @@ test('of a global limit: what was fetched, and that it cannot be', async () => {
   expect(await metric('keyward_lease_failures_total')).toBeGreaterThan(0)
   expect((await page('?tenant=acme')).limits[0].leases).toMatchObject({ failing: true })
   expect(await type('limits')).toMatch(/leases: \d+ tokens; none can be had now, onError decides\n/)
-  redis = await startRedis()
 })
 
 test('tenants beyond metrics.tenants are one, whose rules are added up', async () => {
@@ -259,31 +260,11 @@ test('explain says of each request which rules count it, and takes no other byte
     { name: 'costly', rate: '1/h', burst: 1000, costs: [{ commands: '+mget', cost: 7 }] },
   ])
   const client = await connect()
-  const commands = [
-    'SET k v',
-    'DEL k',
-    'MGET user:1 a:b:z a::z',
-    'GET user:12',
-    'PING',
-    'CLIENT LIST',
-    'CLIENT ID',
-    'CONFIG GET save',
-    'SELECT 0',
-    'EXISTS a:z',
-    'MULTI',
-    'LPUSH a:1:z x',
-    'EXEC',
-    'WATCH k',
-    'UNWATCH',
-    'BLPOP a:1:z 1',
-    'SORT l BY nosort',
-    'PUBLISH user:1 m',
-    'DBSIZE',
-    'EVAL x 0',
-    'GET',
-    'AUTH acme',
-  ]
-  for (const command of commands) {
+  const commands =
+    'SET k v, DEL k, MGET user:1 a:b:z a::z, GET user:12, PING, CLIENT LIST, CLIENT ID, CONFIG GET save, SELECT 0, ' +
+    'EXISTS a:z, MULTI, LPUSH a:1:z x, EXEC, WATCH k, UNWATCH, BLPOP a:1:z 1, SORT l BY nosort, PUBLISH user:1 m, ' +
+    'DBSIZE, EVAL x 0, GET, AUTH acme'
+  for (const command of commands.split(', ')) {
     const before = (await page('?tenant=acme')).limits
     const words = command.split(' ')
     const reply = await client.command(...words)

@@ -287,6 +287,29 @@ describe('bytes', () => {
     await client.end()
   })
 
+  test('what EXEC returns is charged to the rules that count its members', async () => {
+    const client = await limited(
+      { name: 'reads', commands: '+@read', rate: '1MiB/h', burst: '1MiB' },
+      { name: 'writes', commands: '+@write', rate: '1MiB/h', burst: '1MiB' },
+    )
+    await redis.cli('SET', 'acme:k', 'x'.repeat(50_000))
+    const replies = await all(client, request('MULTI'), request('GET', 'k'), request('GET', 'k'), request('EXEC'))
+    expect(replies[3].length).toBeGreaterThan(100_000)
+    const spent = (name: string) => 1024 * 1024 - (rule(name).tokens as number)
+    expect(spent('reads')).toBeGreaterThan(100_000)
+    expect(spent('reads')).toBeLessThan(101_000)
+    expect(spent('writes')).toBeLessThan(1)
+    await client.end()
+  })
+
+  test('what Keyward answers itself is charged, too', async () => {
+    const client = await limited({ name: 'bandwidth', commands: '+@all', rate: '1MiB/h', burst: '1MiB' })
+    const [reply] = await all(client, request('COMMAND'))
+    expect(reply.length).toBeGreaterThan(10_000)
+    expect(1024 * 1024 - (rule('bandwidth').tokens as number)).toBeGreaterThan(reply.length)
+    await client.end()
+  })
+
   test('a reply that comes in pieces, or passes before it is whole, counts whole', async () => {
     const client = await limited({ name: 'bandwidth', rate: '1MiB/h', burst: '1MiB' })
     await redis.cli('SET', 'acme:k', 'x')

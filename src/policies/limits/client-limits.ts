@@ -1,4 +1,4 @@
-import type { Meter } from '../../commands/delay.ts'
+import { type Meter, Meters } from '../../commands/delay.ts'
 import { findKeys } from '../../commands/keys.ts'
 import type { CommandSpec } from '../../commands/spec.ts'
 import type { Session } from '../../session/session.ts'
@@ -7,13 +7,13 @@ import { bucketName } from './address-of.ts'
 import type { Asker } from './asking.ts'
 import { SHARED } from './buckets.ts'
 import type { KeyPart } from './key-part.ts'
-import { BucketMeter, KeyMeter, Meters } from './meters.ts'
+import { BucketMeter, KeyMeter } from './meters.ts'
+import type { Counted, Plan, Planned } from './plan.ts'
 import type { Rule } from './rule.ts'
-import type { Counted, Plan, TenantLimits } from './tenant-limits.ts'
 
 /** All limits of its tenant, as one client meets them. */
 export class ClientLimits implements ClientPolicy, Asker {
-  private readonly limits: TenantLimits
+  private readonly limits: Planned
   private readonly session: Session
   private readonly user: string
   private knownAddress: string | undefined = undefined
@@ -28,7 +28,7 @@ export class ClientLimits implements ClientPolicy, Asker {
   private start = 0
   private end = 0
 
-  constructor(limits: TenantLimits, session: Session) {
+  constructor(limits: Planned, session: Session) {
     this.limits = limits
     this.session = session
     this.user = session.user
@@ -155,7 +155,7 @@ export class ClientLimits implements ClientPolicy, Asker {
   }
 
   private alsoMeter(ruling: Ruling, meter: Meter): void {
-    ruling.meter = ruling.meter === undefined ? meter : new Meters([ruling.meter, meter])
+    ruling.meter = ruling.meter === undefined ? meter : new Meters([...ruling.meter.parts, meter])
   }
 
   private planMeter(plan: Plan): Meter {

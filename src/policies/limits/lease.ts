@@ -89,8 +89,13 @@ export class Lease implements Leaseholder {
     this.use.demand += cost
     if (this.tokens < Math.min(cost, this.terms.enough) || now >= this.endsAt || this.waiters.size > 0) return false
     this.tokens -= cost
-    if (this.tokens < this.low) this.want(now)
+    if (this.tokens < this.low) this.runLow(now)
     return true
+  }
+
+  private runLow(now: number): void {
+    this.want(now)
+    if (this.tokens < 0) this.terms.attend(this, now)
   }
 
   /** Milliseconds in which `cost` can be had at the soonest, if that is known; undefined: the store will say. */
@@ -131,8 +136,7 @@ export class Lease implements Leaseholder {
     this.usedAt = now
     this.use.demand += cost
     this.tokens -= cost
-    if (this.tokens < this.low) this.want(now)
-    if (this.tokens < 0) this.terms.attend(this, now)
+    if (this.tokens < this.low) this.runLow(now)
   }
 
   refund(cost: number, now: number): void {
@@ -226,12 +230,11 @@ export class Lease implements Leaseholder {
     if (dry) this.refuseLate(now)
     if (this.tokens > 0) this.terms.watch(this, now)
     if (this.tokens < this.low || this.waiters.size > 0) this.want(now)
-    if (this.inNeed) this.terms.attend(this, now)
   }
 
-  lost(now: number): void {
+  lost(): void {
+    // Whoever is in need is looked after, and asks again.
     this.state = 'calm'
-    if (this.inNeed) this.terms.attend(this, now)
   }
 
   /** Somebody waits for tokens, or was refused, or they are owed: of a rule that is no more, nobody collects debts. */
@@ -268,7 +271,6 @@ export class Lease implements Leaseholder {
   /** Looks after waiters and debt. Returns when it can ask, Infinity: it has; undefined: there is nothing to look after. */
   attended(now: number): number | undefined {
     this.waiters.dropOver()
-    if (now < this.dryUntil) this.refuseLate(now)
     const { size, since } = this.waiters
     if (size > 0 && this.state !== 'calm' && now - Math.max(since, this.since) >= LEASE_PATIENCE) this.giveUp(now)
     if (!this.inNeed) return undefined

@@ -19,7 +19,7 @@ export interface Leaseholder {
   ask(now: number, cover: number): LeaseAsk | undefined
   granted(grant: LeaseGrant, now: number): void
   /** Nothing was granted; what was given back is gone. */
-  lost(now: number): void
+  lost(): void
 }
 
 /** The buckets of a rule, as far as all of them are concerned. */
@@ -247,7 +247,7 @@ export class Leases {
     holders.forEach((holder, i) => {
       // What waits for tokens goes on here, through much that is not ours: the others must get theirs all the same.
       try {
-        if (grants === undefined || call.void) holder.lost(now)
+        if (grants === undefined || call.void) holder.lost()
         else holder.granted(grants[i], now)
       } catch (error) {
         this.env.fault(error)

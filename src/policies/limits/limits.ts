@@ -23,6 +23,8 @@ export class Limits implements Policy, LimitsHost {
   readonly leases: Leases
   private readonly env: PolicyEnv
   private readonly tenants = new Map<string, TenantLimits>()
+  /** Rules that count alike share what they cost: thousands of tenants may have the same. */
+  private readonly costs = new Map<string, Float64Array>()
   private readonly timer: NodeJS.Timeout
 
   constructor(env: PolicyEnv) {
@@ -48,14 +50,23 @@ export class Limits implements Policy, LimitsHost {
         (rule) => rule.upstream === tenant.upstream && isDeepStrictEqual(rule.options, options),
       )
       if (same !== undefined) kept.add(same)
-      return (
-        same ?? new Rule(options, tenant.upstream, this.bucketsOf(options, tenant), costsOf(options, this.env.table))
-      )
+      return same ?? new Rule(options, tenant.upstream, this.bucketsOf(options, tenant), this.costsOf(options))
     })
     this.closed(old?.rules.filter((rule) => !kept.has(rule)) ?? [])
     const limits = new TenantLimits(tenant.name, rules, this)
     this.tenants.set(tenant.name, limits)
     return limits
+  }
+
+  private costsOf(options: LimitRule): Float64Array {
+    const id = JSON.stringify([options.commands, options.costs])
+    const known = this.costs.get(id)
+    if (known !== undefined) return known
+    const costs = costsOf(options, this.env.table)
+    // Of configurations long gone.
+    if (this.costs.size === MOST_COSTS) this.costs.clear()
+    this.costs.set(id, costs)
+    return costs
   }
 
   private bucketsOf(options: LimitRule, { name, upstream }: Tenant): Buckets {
@@ -103,6 +114,9 @@ function after(delay: number, fn: () => void): () => void {
 
 /** Milliseconds between two looks for buckets that nobody needs. */
 const SWEEP = 1000
+
+/** Different ways of counting that are remembered. */
+const MOST_COSTS = 1000
 
 /** Names of offenders that are shown. */
 const TOP = 20

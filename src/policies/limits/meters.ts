@@ -4,6 +4,7 @@ import type { Rule } from './rule.ts'
 
 /** Charges replies to one bucket. */
 export class BucketMeter implements Meter {
+  readonly parts = [this]
   private readonly time: LimiterTime
   private readonly rule: Rule
   private slot: number
@@ -37,6 +38,7 @@ export class BucketMeter implements Meter {
 
 /** The same of a bucket that was chosen by a key: by the time of the reply it may have another slot. */
 export class KeyMeter implements Meter {
+  readonly parts = [this]
   private readonly time: LimiterTime
   private readonly rule: Rule
   private readonly part: Buffer
@@ -52,17 +54,5 @@ export class KeyMeter implements Meter {
     const { rule, part } = this
     const cost = rule.replyCost(bytes)
     if (cost > 0) rule.buckets.charge(rule.buckets.find(part, 0, part.length), cost, this.time.now)
-  }
-}
-
-export class Meters implements Meter {
-  private readonly meters: readonly Meter[]
-
-  constructor(meters: readonly Meter[]) {
-    this.meters = meters
-  }
-
-  replied(bytes: number): void {
-    for (const meter of this.meters) meter.replied(bytes)
   }
 }

@@ -4,28 +4,8 @@ import type { TenantPolicy } from '../policy.ts'
 import type { Asking } from './asking.ts'
 import { ClientLimits } from './client-limits.ts'
 import type { LimiterTime } from './limiter-time.ts'
+import type { Counted, Plan, Planned } from './plan.ts'
 import type { Rule } from './rule.ts'
-
-/** A rule that counts a command. */
-export interface Counted {
-  readonly rule: Rule
-  /** The place of the rule among its tenant's. */
-  readonly at: number
-  /** Tokens; of a rule in bytes, the bytes of the request instead. */
-  readonly cost: number
-}
-
-/** What the rules of a tenant make of one command. */
-export interface Plan {
-  /** Small and dense: commands with the same metered rules share one. */
-  readonly index: number
-  /** Whatever the keys are. */
-  readonly always: readonly Counted[]
-  /** Those that look at keys. */
-  readonly byKey: readonly Counted[]
-  /** Of `always`, those that charge replies. */
-  readonly metered: readonly Counted[]
-}
 
 /** What the limits of all tenants share. */
 export interface LimitsHost {
@@ -37,7 +17,7 @@ export interface LimitsHost {
 }
 
 /** The rate limits of one tenant in this process. */
-export class TenantLimits implements TenantPolicy {
+export class TenantLimits implements TenantPolicy, Planned {
   readonly rules: readonly Rule[]
   readonly time: LimiterTime
   readonly asking: Asking

@@ -61,6 +61,7 @@ describe('a whole file', () => {
       reissueBlocked: true,
       breaker: { errors: 0.2, window: 30_000, volume: 20, probe: 250 },
       health: { interval: 5000 },
+      fairness: { mode: 'off', window: 65_536 },
     })
     expect(config.upstreams.get('secure')).toMatchObject({
       address: { host: 'redis.internal', port: 6380 },

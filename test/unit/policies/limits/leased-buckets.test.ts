@@ -97,6 +97,19 @@ test('a lease is good for two seconds after the last word of the store', async (
   expect(process.request()).not.toBe(0)
 })
 
+test('what was left of a lease that ended is gone: it is neither spent nor given back', async () => {
+  const process = start()
+  await load(process, 100, 1000)
+  process.store.refuses = true
+  await load(process, 2, 2100)
+  const left = shared.out - process.admitted
+  expect(left).toBeGreaterThan(5)
+  process.store.refuses = false
+  process.request()
+  await time.pass(5000)
+  expect(shared.out - process.admitted).toBe(left)
+})
+
 test('in use, a lease is renewed, however little is used', async () => {
   const process = start({ rate: 1000, burst: 1000 })
   await load(process, 3, 1000)
@@ -112,6 +125,14 @@ test('a flood on a slow rule makes few calls, and hears how long it has to wait'
   expect(process.store.calls.length).toBeLessThan(50)
   expect(Math.max(...answers)).toBeLessThanOrEqual(1100)
   expect(answers.filter((wait) => wait === PENDING).length).toBeLessThan(50)
+})
+
+test('a token that comes while nobody asks just then does not keep the next one from coming', async () => {
+  const process = start({ rate: 1, burst: 1 })
+  // Two a second, always at the same moments.
+  await load(process, 2, 21_000)
+  expect(process.admitted).toBeGreaterThanOrEqual(19)
+  expect(process.admitted).toBeLessThanOrEqual(22)
 })
 
 test('who comes again after the time that it was told is served', async () => {
@@ -282,7 +303,7 @@ test('an idle hour after a failure, the store is asked again before anybody is r
 
 test.each([1000, 1 / 60])('when nobody asks any more, nothing happens any more: %d a second', async (rate) => {
   const process = start({ rate, burst: 1 + Math.ceil(rate) })
-  await load(process, 1500, 1000, 200)
+  await load(process, 4000, 1000, 200)
   expect(process.refused).toBeGreaterThan(100)
   await time.pass(70_000)
   expect(time.quiet).toBe(true)
@@ -348,6 +369,20 @@ test('an operation that costs more than the burst needs all of it', async () => 
   expect(process.admitted).toBe(30)
   await time.pass(150)
   expect(process.admitted).toBe(50)
+})
+
+test('what it owes then is paid though nobody asks', async () => {
+  const process = start({ rate: 100, burst: 20 })
+  process.request(30)
+  await time.pass(5)
+  expect(shared.out).toBe(20)
+  // And what came with it is given back.
+  await time.pass(3000)
+  expect(shared.out).toBe(30)
+  process.request(20, 1000)
+  process.request(30, 1000)
+  await time.pass(5000)
+  expect([process.admitted, shared.out]).toEqual([80, 80])
 })
 
 test('what is given back can be taken again', async () => {
