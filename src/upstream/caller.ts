@@ -36,6 +36,8 @@ export class Caller implements ExchangeClient {
   waited = false
   unseen = false
   readonly tenantIndex: number
+  /** Its calls, few at a time, stand in its tenant's line; they change nothing of that one's share. */
+  readonly weight: number = 1
   private readonly nodeOf: () => Node | undefined
   private last: Node
   private readonly receivedAt: number | undefined

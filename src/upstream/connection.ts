@@ -10,6 +10,7 @@ import { BadReply } from '../resp/reply-scanner.ts'
 import { PUSH } from '../resp/type-bytes.ts'
 import { ExchangeQueue } from './exchange-queue.ts'
 import { ReplyPath, type ReplyPathHost } from './reply-path.ts'
+import type { Sharing } from './sharing.ts'
 
 const MOVES = {
   connecting: ['handshake', 'closed'],
@@ -27,6 +28,8 @@ export interface ConnectionHost {
   readonly holdTime: number
   /** Bytes from which a reply counts as big. */
   readonly bulk: number
+  /** `sharing`: how tenants share the lanes; undefined: first come, first served. */
+  readonly lanesets: { readonly sharing: Sharing | undefined }
   /** x was answered by an error (CRLF included). True: it was not executed (READONLY, LOADING …), and the host keeps x. */
   putBack(connection: Connection, x: Exchange, error: string): boolean
   /** This error says that the server cannot execute anything now (READONLY, LOADING …), and that is not meant to be so. */
@@ -58,7 +61,7 @@ export type ConnectionKind = 'lane' | 'bulk' | 'pin'
 export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   readonly kind: ConnectionKind
   readonly protocol: 2 | 3
-  readonly queue = new ExchangeQueue()
+  readonly queue: ExchangeQueue
   /** Gets the bytes of requests that will be scheduled here. */
   readonly slab = new Slab()
   /** CLIENT ID at the server, 0 until known; set by the handshake. */
@@ -86,9 +89,12 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   private readonly handshake: Handshake
   private readonly onReady: (connection: Connection) => void
   private readonly wire: Wire
-  private readonly replyPath = new ReplyPath(this.queue, this)
+  private readonly replyPath: ReplyPath
   /** The beginning of a reply to the handshake. */
   private greeting: Buffer[] = []
+  /** Clock time at which something was written while nothing else was under way; 0: that has been answered. */
+  private askedAt = 0
+  private readonly sharing: Sharing | undefined
 
   constructor(
     kind: ConnectionKind,
@@ -103,6 +109,9 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
     this.host = host
     this.handshake = handshake
     this.onReady = onReady
+    this.sharing = kind === 'pin' ? undefined : host.lanesets.sharing
+    this.queue = new ExchangeQueue(this.sharing)
+    this.replyPath = new ReplyPath(this.queue, this)
     this.lastBytesAt = host.clock.now
     this.wire = new Wire(socket, this)
     socket.setNoDelay(true)
@@ -146,8 +155,12 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
 
   flush(): void {
     this.dirty = false
-    if (this.life.state === 'ready' && !this.frozen && this.queue.sendable)
-      this.wire.write(this.queue.gather(this.host.clock.now))
+    const { queue } = this
+    if (this.life.state !== 'ready' || this.frozen || !queue.sendable) return
+    const { now } = this.host.clock
+    if (queue.next === undefined) this.askedAt = now
+    const parts = queue.gather(now)
+    if (parts.length > 0) this.wire.write(parts)
   }
 
   /**
@@ -170,7 +183,12 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   }
 
   onBytes(buf: Buffer, start: number, end: number): void {
-    this.lastBytesAt = this.host.clock.tick()
+    const now = this.host.clock.tick()
+    this.lastBytesAt = now
+    if (this.askedAt !== 0) {
+      this.sharing?.answered(now - this.askedAt, this.epoch)
+      this.askedAt = 0
+    }
     try {
       const at = this.life.state === 'ready' ? start : this.greet(buf, start, end)
       if (at < end) this.replyPath.take(buf, at, end, this.wire.stableReads)

@@ -12,6 +12,7 @@ export class Control implements ExchangeClient {
   /** A lost one is not repeated, and fences nothing. */
   readonly gone = true
   readonly tenantIndex = -1
+  readonly weight: number = 1
   wroteIn = 0
   waited = false
   unseen = false

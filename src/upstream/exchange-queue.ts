@@ -1,17 +1,17 @@
 import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
-
-/** Bytes of requests that may be sent and unanswered on one connection. */
-export const WINDOW = 1024 * 1024
+import { FairQueue } from './fair-queue.ts'
+import { type Sharing, WINDOW } from './sharing.ts'
 
 /**
- * The places `scheduled`, `sent` and `abandoned` of one connection: one list, the first part sent and waiting for
- * replies in order, the rest not yet written.
+ * The places `scheduled`, `sent` and `abandoned` of one connection. Sent ones are one list, oldest first, because
+ * replies come in that order. Scheduled ones are another, in the order in which they came, as long as nobody has to wait
+ * or only one tenant sends:
  *
- *     head -> x -> x -> x -> x -> x -> tail
- *     |    sent    |      scheduled
- *                  unsent
+ *     next -> x -> x -> x -> lastSent        first -> x -> x -> last
+ *             sent                                scheduled
  *
- * Scheduled ones that have to wait may be `parked` beside the list, so that others can pass them.
+ * Where several tenants send more than may be in flight, scheduled ones pass through `fair`, in which each tenant has a
+ * line of its own, between the two. Those that have to wait may be `parked` beside them, so that others can pass.
  *
  * Sent means handed to write(); what is only scheduled can still go to another connection. Limits: a window of bytes
  * in flight; what is scheduled is bounded by its clients' `buffers.request`; abandoned slots by the node's watch.
@@ -19,94 +19,129 @@ export const WINDOW = 1024 * 1024
  * Upstream leaves: failure.ts decides. Drain: they are waited for.
  */
 export class ExchangeQueue {
-  head: Exchange | undefined = undefined
+  /** The oldest sent exchange: the next reply is its own. */
+  next: Exchange | undefined = undefined
   length = 0
   abandoned = 0
   /** Bytes sent and unanswered. */
   inFlight = 0
   /** Bytes scheduled. */
   waiting = 0
-  private tail: Exchange | undefined = undefined
-  private unsent: Exchange | undefined = undefined
+  private lastSent: Exchange | undefined = undefined
+  private first: Exchange | undefined = undefined
+  private last: Exchange | undefined = undefined
   private parked: Exchange | undefined = undefined
+  private readonly fair = new FairQueue()
+  private readonly sharing: Sharing | undefined
+
+  /** `sharing`: of the server, where tenants share the connection; undefined: nobody takes turns here. */
+  constructor(sharing?: Sharing) {
+    this.sharing = sharing
+  }
+
+  /** The oldest sent exchange; where there is none, one that is scheduled. */
+  get head(): Exchange | undefined {
+    return this.next ?? this.fair.head ?? this.first
+  }
 
   schedule(x: Exchange): void {
     x.moveTo('scheduled')
     x.next = undefined
-    if (this.tail === undefined) this.head = x
-    else this.tail.next = x
-    this.tail = x
-    if (this.unsent === undefined) this.unsent = x
+    if (this.last === undefined) this.first = x
+    else this.last.next = x
+    this.last = x
     this.length++
     this.waiting += x.size
+    const { sharing } = this
+    if (sharing !== undefined && x.client.tenantIndex !== sharing.tenant) sharing.another(x.client.tenantIndex)
   }
 
-  /** Something is scheduled and fits the window. */
+  /** Something is scheduled, and perhaps fits the window: gather() knows. */
   get sendable(): boolean {
-    return this.unsent !== undefined && this.inFlight < WINDOW
-  }
-
-  /** The oldest sent exchange: the next reply is its own. */
-  get next(): Exchange | undefined {
-    return this.head === this.unsent ? undefined : this.head
+    if (this.first === undefined && this.fair.empty) return false
+    return this.inFlight < (this.sharing === undefined ? WINDOW : this.sharing.limit)
   }
 
   /** Moves what fits the window to `sent`, and returns its bytes. Neighbours in the same slab become one span. */
   gather(now: number): Buffer[] {
-    const parts: Buffer[] = []
-    let bytes: Buffer | undefined
-    let start = 0
-    let end = 0
-    let x = this.unsent
-    while (x !== undefined && this.inFlight < WINDOW) {
-      x.moveTo('sent')
-      x.since = now
-      const size = x.size
-      this.inFlight += size
-      this.waiting -= size
-      if (x.bytes === bytes && x.start === end) {
-        end = x.end
-      } else {
-        if (bytes !== undefined) parts.push(bytes.subarray(start, end))
-        bytes = x.bytes
-        start = x.start
-        end = x.end
-      }
-      if (x.tail !== undefined) {
-        parts.push(bytes.subarray(start, end), x.tail)
-        bytes = undefined
-      }
+    const { fair, sharing } = this
+    const spans = new Spans()
+    const shared = sharing?.judge(now) === true
+    const limit = sharing === undefined ? WINDOW : sharing.limit
+    if (fair.empty && !(shared && this.inFlight + this.waiting > limit)) this.sendFirst(limit, now, spans)
+    else this.sendFair(limit, now, spans)
+    return spans.end()
+  }
+
+  private sendFirst(limit: number, now: number, spans: Spans): void {
+    const begin = this.first
+    let before: Exchange | undefined
+    let x = begin
+    while (x !== undefined && this.inFlight < limit) {
+      this.send(x, now, spans)
+      before = x
       x = x.next
     }
-    this.unsent = x
-    if (bytes !== undefined) parts.push(bytes.subarray(start, end))
-    return parts
+    if (before === undefined) return
+    if (this.lastSent === undefined) this.next = begin
+    else this.lastSent.next = begin
+    this.lastSent = before
+    before.next = undefined
+    this.first = x
+    if (x === undefined) this.last = undefined
+  }
+
+  private sendFair(limit: number, now: number, spans: Spans): void {
+    const { fair } = this
+    for (let x = this.first; x !== undefined; ) {
+      const after: Exchange | undefined = x.next
+      fair.add(x)
+      x = after
+    }
+    this.first = undefined
+    this.last = undefined
+    if (fair.contested) this.sharing?.round(fair, now)
+    while (this.inFlight < limit) {
+      const x = fair.take()
+      if (x === undefined) return
+      this.send(x, now, spans)
+      if (this.lastSent === undefined) this.next = x
+      else this.lastSent.next = x
+      this.lastSent = x
+    }
+  }
+
+  private send(x: Exchange, now: number, spans: Spans): void {
+    x.moveTo('sent')
+    x.since = now
+    const { size } = x
+    this.inFlight += size
+    this.waiting -= size
+    spans.add(x)
   }
 
   /** Takes the oldest sent exchange out. */
   shift(x: Exchange): void {
-    this.head = x.next
-    if (this.head === undefined) this.tail = undefined
+    this.next = x.next
+    if (this.next === undefined) this.lastSent = undefined
     x.next = undefined
     this.length--
     this.inFlight -= x.size
     if (x.place === 'abandoned') this.abandoned--
   }
 
-  /** Takes out the oldest of those that are not sent, as long as they are `late`. Parked ones are not looked at. */
+  /** Takes out the oldest of each tenant's that are not sent, as long as they are `late`. Parked ones are not looked at. */
   expire(late: (x: Exchange) => boolean): Exchange[] {
-    const expired: Exchange[] = []
-    let last: Exchange | undefined
-    for (let x = this.head; x !== this.unsent; x = (x as Exchange).next) last = x
-    for (let x = this.unsent; x !== undefined && late(x); x = this.unsent) {
-      this.unsent = x.next
-      if (last === undefined) this.head = x.next
-      else last.next = x.next
-      if (x === this.tail) this.tail = last
+    const expired = this.fair.expire(late)
+    for (let x = this.first; x !== undefined && late(x); x = this.first) {
+      this.first = x.next
       x.next = undefined
+      expired.push(x)
+    }
+    if (this.first === undefined) this.last = undefined
+    for (const x of expired) {
       this.length--
       this.waiting -= x.size
-      expired.push(x)
     }
     return expired
   }
@@ -120,59 +155,117 @@ export class ExchangeQueue {
   /** Parks all that is not sent and `waits`, and what its client has scheduled behind that. Those parked before are judged anew. */
   park(waits: (x: Exchange) => boolean): void {
     this.unpark()
+    this.level()
     const clients = new Set<ExchangeClient>()
-    let last: Exchange | undefined
-    for (let x = this.head; x !== this.unsent; x = (x as Exchange).next) last = x
-    let stays = last
+    let stays: Exchange | undefined
     let goes: Exchange | undefined
-    for (let x = this.unsent; x !== undefined; x = x.next) {
+    let x = this.first
+    this.first = undefined
+    while (x !== undefined) {
+      const after: Exchange | undefined = x.next
+      x.next = undefined
       if (clients.has(x.client) || waits(x)) {
         clients.add(x.client)
         if (goes === undefined) this.parked = x
         else goes.next = x
         goes = x
       } else {
-        if (stays === undefined) this.head = x
+        if (stays === undefined) this.first = x
         else stays.next = x
         stays = x
       }
+      x = after
     }
-    if (goes === undefined) return
-    goes.next = undefined
-    if (stays === undefined) this.head = undefined
-    else stays.next = undefined
-    this.tail = stays
-    this.unsent = last === undefined ? this.head : last.next
+    this.last = stays
   }
 
   /** Behind the others, which are of other clients: whoever has something parked here schedules nothing more. */
   unpark(): void {
-    const first = this.parked
-    if (first === undefined) return
+    const begin = this.parked
+    if (begin === undefined) return
     this.parked = undefined
-    if (this.tail === undefined) this.head = first
-    else this.tail.next = first
-    this.unsent ??= first
-    for (let x: Exchange | undefined = first; x !== undefined; x = x.next) this.tail = x
+    if (this.last === undefined) this.first = begin
+    else this.last.next = begin
+    for (let x: Exchange | undefined = begin; x !== undefined; x = x.next) this.last = x
+  }
+
+  /** Puts what is in `fair` back in front of the other scheduled ones, which came later, in the order of turns. */
+  private level(): void {
+    const { first, last } = this
+    this.first = undefined
+    this.last = undefined
+    for (let x = this.fair.take(); x !== undefined; x = this.fair.take()) {
+      if (this.last === undefined) this.first = x
+      else this.last.next = x
+      this.last = x
+    }
+    if (first === undefined) return
+    if (this.last === undefined) this.first = first
+    else this.last.next = first
+    this.last = last
   }
 
   /** Sent, scheduled and parked. */
   *all(): Iterable<Exchange> {
-    for (let x = this.head; x !== undefined; x = x.next) yield x
+    for (let x = this.next; x !== undefined; x = x.next) yield x
+    yield* this.fair.all()
+    for (let x = this.first; x !== undefined; x = x.next) yield x
     for (let x = this.parked; x !== undefined; x = x.next) yield x
+  }
+
+  /** What each tenant has scheduled, for those who look from time to time. */
+  lengths(): ReadonlyMap<number, { readonly tenant: number; readonly requests: number; readonly bytes: number }> {
+    const lengths = new Map([...this.fair.lengths()].map((line) => [line.tenant, line]))
+    for (let x = this.first; x !== undefined; x = x.next) {
+      const tenant = x.client.tenantIndex
+      const { requests, bytes } = lengths.get(tenant) ?? { requests: 0, bytes: 0 }
+      lengths.set(tenant, { tenant, requests: requests + 1, bytes: bytes + x.size })
+    }
+    return lengths
   }
 
   /** Empties the queue; returns its first exchange, the others behind it. */
   clear(): Exchange | undefined {
     this.unpark()
-    const first = this.head
-    this.head = undefined
-    this.tail = undefined
-    this.unsent = undefined
+    this.level()
+    const { lastSent, next } = this
+    if (lastSent !== undefined) lastSent.next = this.first
+    const begin = next ?? this.first
+    this.next = undefined
+    this.lastSent = undefined
+    this.first = undefined
+    this.last = undefined
     this.length = 0
     this.abandoned = 0
     this.inFlight = 0
     this.waiting = 0
-    return first
+    return begin
+  }
+}
+
+/** The bytes of a batch: neighbours in the same slab become one span. */
+class Spans {
+  private readonly parts: Buffer[] = []
+  private bytes: Buffer | undefined = undefined
+  private start = 0
+  private to = 0
+
+  add(x: Exchange): void {
+    if (x.bytes === this.bytes && x.start === this.to) {
+      this.to = x.end
+    } else {
+      if (this.bytes !== undefined) this.parts.push(this.bytes.subarray(this.start, this.to))
+      this.bytes = x.bytes
+      this.start = x.start
+      this.to = x.end
+    }
+    if (x.tail === undefined) return
+    this.parts.push(x.bytes.subarray(this.start, this.to), x.tail)
+    this.bytes = undefined
+  }
+
+  end(): Buffer[] {
+    if (this.bytes !== undefined) this.parts.push(this.bytes.subarray(this.start, this.to))
+    return this.parts
   }
 }

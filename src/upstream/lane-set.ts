@@ -2,10 +2,11 @@ import type { Exchange, ExchangeClient, Via } from '../commands/exchange.ts'
 import { Backoff } from '../lib/backoff.ts'
 import { Slab } from '../lib/slab.ts'
 import type { Connection } from './connection.ts'
-import { WINDOW } from './exchange-queue.ts'
 import { close, fail, type Lost, sortLost } from './failure.ts'
 import { Held } from './held.ts'
+import type { UpstreamOptions } from './options.ts'
 import type { Refusals } from './refusals.ts'
+import { type Sharing, WINDOW } from './sharing.ts'
 import { isWrite } from './suspension.ts'
 
 /** What makes lanes interchangeable. Identity: which user of the upstream they are logged in as. */
@@ -17,6 +18,8 @@ export interface LaneKey {
 
 /** What a set of lanes asks of its node. */
 export interface LaneHost {
+  readonly options: Pick<UpstreamOptions, 'fairness'>
+  readonly lanesets: { readonly sharing: Sharing | undefined }
   readonly lanes: number
   readonly holdMemory: number
   /** Of all sets. */
@@ -132,15 +135,20 @@ export class LaneSet implements Via {
     }
   }
 
-  /** The first lane that is not busy, else the least busy one; opens another when all are. */
+  /**
+   * The first lane that is not busy, else the least busy one; opens another when all are. While tenants share, it is the first,
+   * however long its queue: they take turns in one queue, and a second lane would only put more of the flood in front of them.
+   */
   private pick(): Connection | undefined {
+    const { sharing } = this.host.lanesets
+    const busy = sharing !== undefined && sharing.limit < WINDOW ? Number.POSITIVE_INFINITY : BUSY
     let best: Connection | undefined
     let load = Number.POSITIVE_INFINITY
     for (let i = 0; i < this.connections.length; i++) {
       const lane = this.connections[i]
       if (!lane.ready || lane.retired) continue
       const queued = lane.queue.inFlight + lane.queue.waiting
-      if (queued < BUSY) return lane
+      if (queued < busy) return lane
       if (queued < load) {
         load = queued
         best = lane

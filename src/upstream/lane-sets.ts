@@ -1,10 +1,12 @@
 import type { ExchangeClient } from '../commands/exchange.ts'
 import { type LaneHost, LaneSet } from './lane-set.ts'
+import { Sharing } from './sharing.ts'
 
 /** The lanes of one node, by what makes them interchangeable. */
 export class LaneSets {
   private readonly host: LaneHost
   private readonly sets: LaneSet[] = []
+  private shares: Sharing | undefined = undefined
 
   constructor(host: LaneHost) {
     this.host = host
@@ -19,6 +21,13 @@ export class LaneSets {
       this.sets[at] = set
     }
     return set
+  }
+
+  /** How tenants share them; undefined: first come, first served. */
+  get sharing(): Sharing | undefined {
+    const { fairness } = this.host.options
+    if (this.shares === undefined && fairness.mode === 'on') this.shares = new Sharing(fairness)
+    return this.shares
   }
 
   *all(): Iterable<LaneSet> {

@@ -56,7 +56,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   replicas: ReplicaSource | undefined = undefined
   private readonly env: NodeEnv
   private readonly owner: NodeOwner
-  readonly lanesets = new LaneSets(this)
+  readonly lanesets: LaneSets = new LaneSets(this)
   private readonly opened = new Map<Connection, { readonly set: LaneSet | undefined; readonly since: number }>()
   private readonly control = new Control()
   private readonly fence = new Fence(this, this.control)
