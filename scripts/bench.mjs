@@ -7,6 +7,7 @@ import { CONNECTIONS, KEYS, VALUE_BYTES } from './bench/cell.mjs'
 import { stop } from './bench/children.mjs'
 import { runConnects } from './bench/connects.mjs'
 import { runLanes, runMemory } from './bench/crowd.mjs'
+import { runFairness } from './bench/fairness.mjs'
 import { runLimits } from './bench/limits.mjs'
 import { runNeighbours } from './bench/neighbours.mjs'
 import { benchOptions } from './bench/options.mjs'
@@ -71,6 +72,7 @@ async function main() {
     result.lanes = await runLanes({ ...crowd, clients: options.laneClients, seconds: options.laneSeconds })
   }
   if (options.parts.has('limits')) result.limits = await runLimits({ ...crowd, redis, options })
+  if (options.parts.has('fairness')) result.fairness = await runFairness({ ...crowd, redis, options })
   if (options.parts.has('neighbours'))
     result.neighbours = await runNeighbours({ ...crowd, keys: options.neighbourKeys })
   backing.control.close()

@@ -39,9 +39,14 @@ function sharedRow({ run, admitted, executed, share, busy, calm, late, leaseCall
   return [`run ${run + 1}`, grouped(admitted), grouped(executed), share.toFixed(4), of(busy), of(calm), of(late), calls]
 }
 
+const COST_ARMS = {
+  five: 'five rules, 100,000 names',
+  few: 'five rules, 1,000 names',
+  four: 'the four without per: match',
+}
 const COST_HEADER = ['', 'pairs', 'without rules, µs', 'added, ns']
 function costRow({ command, arm, pairs, without, median, low, high }) {
-  const rules = { five: 'five rules', four: 'the four without per: match' }[arm]
+  const rules = COST_ARMS[arm]
   const interval = `${median.toFixed(0)} [${low.toFixed(0)} to ${high.toFixed(0)}]`
   return [`${command.toUpperCase()}, ${rules}`, String(pairs), without.toFixed(3), interval]
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { TARGET_NAMES } from './targets.mjs'
 
-const PARTS = ['load', 'connects', 'memory', 'lanes', 'neighbours', 'limits']
+const PARTS = ['load', 'connects', 'memory', 'lanes', 'neighbours', 'limits', 'fairness']
 /** Of the part on limits. */
 const LIMIT_PARTS = ['rates', 'shared', 'cost', 'memory']
 
@@ -14,6 +14,7 @@ Parts (without any of them: --load and --connects)
   --lanes            upstream connections of many working clients
   --neighbours       p99 of other tenants' clients while one of many keys runs DBSIZE and FLUSHDB
   --limits           what rate limits let pass, in one process and in three, and what they cost
+  --fairness         what a tenant feels of another one's flood, with fairness on and off
   --all              all of them
 
   --targets a,b      of ${TARGET_NAMES.join(', ')}; those that are not installed are left out
@@ -42,6 +43,7 @@ export function benchOptions(argv) {
       lanes: flag,
       neighbours: flag,
       limits: flag,
+      fairness: flag,
       all: flag,
       targets: value,
       rounds: value,
@@ -91,6 +93,7 @@ export function benchOptions(argv) {
     limitRuns: quick ? 1 : 5,
     limitSeconds: quick ? 3 : 10,
     limitPairs: quick ? 2 : 15,
+    fairnessSeconds: quick ? 1 : 10,
     json: values.json,
     markdown: values.markdown === true,
     gate: values.gate === true,

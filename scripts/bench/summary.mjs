@@ -1,3 +1,4 @@
+import { fairnessBars } from './fairness-report.mjs'
 import { limitBars } from './limits-report.mjs'
 import { spread } from './stats.mjs'
 
@@ -84,7 +85,7 @@ export function ratios(rows) {
 }
 
 /** What the issue asks for, each with what was measured; undefined where this run did not measure it. */
-export function bars({ load, memory, lanes, neighbours, limits }) {
+export function bars({ load, memory, lanes, neighbours, limits, fairness }) {
   const at = (pipeline) => (load ?? []).filter((row) => row.pipeline === pipeline)
   const row = (name, limit, value) => ({ name, limit, value, met: value === undefined ? undefined : value <= limit })
   const keyward = (rows) => rows?.find((one) => one.target === 'keyward')
@@ -100,6 +101,7 @@ export function bars({ load, memory, lanes, neighbours, limits }) {
       return row(`p99 of others during ${command} / before`, 1.5, walk?.ratio)
     }),
     ...limitBars(limits),
+    ...fairnessBars(fairness),
   ]
 }
 

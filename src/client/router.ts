@@ -1,35 +1,12 @@
 import type { Delay } from '../commands/delay.ts'
-import type { Exchange, ExchangeClient, Via, Way } from '../commands/exchange.ts'
+import type { Exchange, Way } from '../commands/exchange.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Connection } from '../upstream/connection.ts'
 import type { Node } from '../upstream/node.ts'
 import type { PinUse } from '../upstream/pins.ts'
+import { ReplicaWay } from './replica-way.ts'
+import type { RouterClient } from './router-client.ts'
 import { discardInstead } from './transaction.ts'
-
-/** The client, as its router needs it. */
-export interface RouterClient extends ExchangeClient {
-  readonly protocol: 2 | 3
-  /** Between MULTI or WATCH and their end, as requests are read. */
-  readonly transactional: boolean
-  /** The last reply on the transaction's pin proved that the connection has no state left. */
-  readonly pinClean: boolean
-  /** Milliseconds by which a replica may lag for its reads. */
-  readonly maxLag: number
-  /** A gate is closed to x: it has to wait, and reopened() is called later. */
-  heldBack(x: Exchange): boolean
-  /** x, the first that waits, has to wait on for its delay; it is resumed when that is over. */
-  delayed(x: Exchange, delay: Delay): boolean
-  /** Nobody waits for x's delay any more. */
-  undelay(x: Exchange): void
-  /** Answers x, whose delay ended with this error. */
-  refuseDelayed(x: Exchange, refusal: string): void
-  /** x stands in the queue for its delay. */
-  enterDelayed(x: Exchange): void
-  /** x, which blocks, is about to go to its pin. */
-  blocking(x: Exchange): void
-  /** Answers x, which was not sent. */
-  finish(x: Exchange, bytes: Buffer): void
-}
 
 /**
  * Sends the requests of one client, and owns its place `barrier`: a request that has to take another connection than
@@ -57,17 +34,13 @@ export class Router {
   private apart: Exchange | undefined = undefined
   private resuming = false
   private again = false
-  /** The replica's lane that it read from last. */
-  private replica: Via | undefined = undefined
-  /** The newest look at the primary when its last write had been answered; see upstream/replicas.ts. */
-  private sample = 0
+  private readonly replica: ReplicaWay
   /** The newest that came back, and may still wait. */
   private returned: Exchange | undefined = undefined
-  /** Which replica it prefers. */
-  private readonly seed = nextSeed++
 
   constructor(client: RouterClient) {
     this.client = client
+    this.replica = new ReplicaWay(client)
   }
 
   /** A blocking command is under way on a pin, or waits for one. */
@@ -136,7 +109,7 @@ export class Router {
         const via = client.via
         if (via === undefined || via === this.pin || !via.fits(client.protocol, way === 'bulk')) return false
         // A read may follow others to the primary; what has to go there may not follow reads to a replica.
-        if (via === this.replica && way !== 'replica') return false
+        if (this.replica.leadsTo(via) && way !== 'replica') return false
         client.pending++
         via.schedule(x)
         return true
@@ -144,7 +117,7 @@ export class Router {
       if (this.pin !== undefined) this.giveBack()
       client.pending++
       if (way === 'replica') {
-        const lane = this.chooseReplica(node)
+        const lane = this.replica.choose(node)
         if (lane !== undefined) {
           client.via = lane
           lane.schedule(x)
@@ -192,19 +165,6 @@ export class Router {
       return true
     }
     return false
-  }
-
-  /** Everything of this client is answered. */
-  private chooseReplica(node: Node): Connection | undefined {
-    const { client } = this
-    const { replicas } = node
-    if (replicas === undefined) return undefined
-    if (client.unseen) {
-      client.unseen = false
-      this.sample = replicas.newest
-    }
-    this.replica = replicas.choose(client, client.protocol, this.sample, client.maxLag, this.seed)
-    return this.replica as Connection | undefined
   }
 
   private run(x: Exchange): true {
@@ -383,8 +343,6 @@ export class Router {
     this.dropPin()
   }
 }
-
-let nextSeed = 0
 
 /**
  * What WAIT says when a write of the client that no WAIT has spoken of yet went to a server that is not the primary any more: no

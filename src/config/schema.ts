@@ -115,13 +115,10 @@ const tenant = z
     ),
     ttl: later('Expiry policies.'),
     cache: later('Near cache.'),
-    extensions: z
-      .array(required(extension, 'A group of commands.'))
-      .default([])
-      .meta({
-        description:
-          "Which of Keyward's own commands exist here. `throttle`: CL.THROTTLE and CL.STATUS. `cache` and `locks` are reserved.",
-      }),
+    extensions: z.array(required(extension, 'A group of commands.')).default([]).meta({
+      description:
+        "Which of Keyward's own commands exist here. `throttle`: CL.THROTTLE and CL.STATUS. `cache` and `locks` are reserved.",
+    }),
   })
   .meta({ description: 'One namespace, by its name.' })
 

@@ -31,7 +31,8 @@ export function resolveUpstream(
   const tls = resolveTls(shape, url, path, context)
   checkBreaker(shape.breaker, [...path, 'breaker'], context)
   if (url === undefined && sentinel === undefined) return undefined
-  const { lanes, pins, subscribers, bulk, keepAlive, timeouts, hold, scan, reissueBlocked, breaker, health, fairness } = shape
+  const { lanes, pins, subscribers, bulk, keepAlive, timeouts, hold, scan, reissueBlocked, breaker, health, fairness } =
+    shape
   return {
     name,
     address: url?.address,

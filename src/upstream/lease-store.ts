@@ -1,5 +1,6 @@
 import { LEASE_SCRIPT } from './lease-script.ts'
 import { ScriptsConnection, type ScriptsHost } from './scripts-connection.ts'
+import type { FactsLog } from './server-facts.ts'
 
 /** In front of the keys of all buckets: no tenant has a prefix that reaches it. */
 const PREFIX = 'keyward:limit:'
@@ -19,11 +20,27 @@ interface BucketGrant {
   readonly left: number
 }
 
+export interface LeaseHost extends ScriptsHost {
+  /** Of the upstream. */
+  readonly name: string
+  readonly log: FactsLog
+}
+
+/** Milliseconds after saying that calls fail before it is said again. */
+const SAY_AGAIN = 60_000
+
 /** The buckets that all processes share, in one upstream: see lease-script.ts. */
 export class UpstreamLeases {
+  private readonly host: LeaseHost
   private readonly connection: ScriptsConnection
+  private failing = false
+  /** What was said of the failure, until it is over. */
+  private said = false
+  private saidAt = Number.NEGATIVE_INFINITY
+  private stopped = false
 
-  constructor(host: ScriptsHost) {
+  constructor(host: LeaseHost) {
+    this.host = host
     this.connection = new ScriptsConnection(host, { lease: LEASE_SCRIPT })
   }
 
@@ -31,14 +48,45 @@ export class UpstreamLeases {
   async lease(asks: readonly BucketAsk[]): Promise<readonly BucketGrant[]> {
     const keys = asks.map(({ key }) => Buffer.from(PREFIX + key, 'latin1'))
     const args = asks.flatMap(({ rate, burst, want, back }) => [rate, burst, want, back].map(String))
-    const reply = await this.connection.run('lease', keys, args)
-    return readGrants(reply, asks.length)
+    try {
+      const grants = readGrants(await this.connection.run('lease', keys, args), asks.length)
+      this.succeeded()
+      return grants
+    } catch (error) {
+      this.failed(error as Error)
+      throw error
+    }
   }
 
   stop(): void {
+    this.stopped = true
     this.connection.stop()
   }
+
+  private failed({ message }: Error): void {
+    const before = this.failing
+    this.failing = true
+    const now = performance.now()
+    if (before || this.stopped || now - this.saidAt < SAY_AGAIN) return
+    this.said = true
+    this.saidAt = now
+    const { log, name } = this.host
+    const cure = NO_RIGHTS.test(message)
+      ? ': allow it with ACL SETUSER … +eval +evalsha +get +set +time ~keyward:*'
+      : ''
+    log.warn({ upstream: name, error: message }, `global rate limits get no tokens, onError decides${cure}`)
+  }
+
+  private succeeded(): void {
+    this.failing = false
+    if (!this.said) return
+    this.said = false
+    this.host.log.info({ upstream: this.host.name }, 'global rate limits get tokens again')
+  }
 }
+
+/** Redis' words when a user may not run a command, of a script or alone, or not touch a key. */
+const NO_RIGHTS = /NOPERM|can't run this command|can't access at least one of the keys|ACL failure/
 
 function readGrants(reply: unknown, count: number): BucketGrant[] {
   if (!Array.isArray(reply) || reply.length !== 2 * count) throw new Error('the reply is not that of the lease script')

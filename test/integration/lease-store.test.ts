@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { dial } from '../../src/upstream/dial.ts'
-import { UpstreamLeases } from '../../src/upstream/lease-store.ts'
+import { type LeaseHost, UpstreamLeases } from '../../src/upstream/lease-store.ts'
 import type { Address, UpstreamOptions } from '../../src/upstream/options.ts'
-import type { ScriptsHost } from '../../src/upstream/scripts-connection.ts'
 import { configFor, startKeyward } from '../helpers/keyward.ts'
 import { eventually } from '../helpers/places.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
+import { TLS_FILES } from '../helpers/tls.ts'
 
 let redis: RedisServer
 const stores: UpstreamLeases[] = []
@@ -23,7 +23,14 @@ afterEach(async () => {
 })
 
 /** A primary that a test moves about. */
-class Host implements ScriptsHost {
+class Host implements LeaseHost {
+  readonly name = 'main'
+  /** Levels, texts and errors. */
+  readonly said: string[] = []
+  readonly log = {
+    info: (_fields: object, text: string) => this.said.push(`info ${text}`),
+    warn: ({ error }: { error?: string }, text: string) => this.said.push(`warn ${text} (${error})`),
+  }
   readonly options: UpstreamOptions
   epoch = 1
   writesWait = false
@@ -263,6 +270,27 @@ test('the words of the server come through, and a user that may use scripts late
     await expect(store.lease([ask(1)])).rejects.toThrow(/can't run this command|NOPERM/)
     await server.cli('ACL', 'SETUSER', 'svc', '+get')
     expect(await granted(store, ask(1))).toEqual([1])
+    // Once each, and with the cure.
+    expect(host.said).toEqual([
+      expect.stringMatching(/^warn global rate limits .* ACL SETUSER .*~keyward:\* \(NOPERM .*'eval/),
+      'info global rate limits get tokens again',
+    ])
+    await server.kill('SIGKILL')
+    await expect(store.lease([ask(1)])).rejects.toThrow()
+    expect(host.said).toHaveLength(2)
+  } finally {
+    await server.stop()
+  }
+})
+
+test('the rights that the cure names are enough', async () => {
+  const server = await startRedis()
+  try {
+    const rights = ['resetkeys', '~keyward:*', '-@all', '+eval', '+evalsha', '+get', '+set', '+time']
+    await server.cli('ACL', 'SETUSER', 'svc', 'on', '>secret', ...rights)
+    const store = storeOn(hostOf(server, { user: 'svc', password: 'secret' }))
+    expect(await granted(store, ask(1))).toEqual([1])
+    expect(await granted(store, ask(1))).toEqual([1])
   } finally {
     await server.stop()
   }
@@ -339,5 +367,20 @@ test('an upstream has a store, by its own socket, and stops it', async () => {
     await expect(store.lease([ask(1)])).rejects.toThrow('closed')
   } finally {
     keyward.stop()
+  }
+})
+
+test('over TLS, with a login', async () => {
+  const { ca, cert, key } = TLS_FILES
+  const server = await startRedis({ tls: { ca, cert, key }, config: ['requirepass secret'] })
+  const keyward = await startKeyward(configFor(server, {}, { password: 'secret', tls: { ca } }))
+  try {
+    const store = keyward.proxy.upstreams.get('main')?.leaseStore as UpstreamLeases
+    expect(await eventually(() => keyward.proxy.ready().ready)).toBe(true)
+    expect(await granted(store, ask(60))).toEqual([60])
+    expect(await granted(store, ask(60))).toEqual([40])
+  } finally {
+    keyward.stop()
+    await server.stop()
   }
 })
