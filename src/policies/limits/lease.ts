@@ -9,6 +9,8 @@ const LEASE = 2000
 const RENEW = 750
 /** Milliseconds without a request after which a bucket gives back what it has. */
 const IDLE = 1000
+/** Milliseconds after which an empty bucket is asked again, however slowly it fills: those who are idle give tokens back. */
+const DRY = 1000
 /** Milliseconds after its last request at which a bucket may be forgotten. */
 const FORGOTTEN = 2000
 /** Milliseconds of the rate that a bucket in use has in store whatever its use was, so that few requests find nothing. */
@@ -65,7 +67,7 @@ export class Lease implements Leaseholder {
   /** What the bucket had left, and when. */
   private left: number
   private leftAt = 0
-  /** Before that, the bucket has not one token. */
+  /** Before that, the bucket has not one token, unless somebody gives some back. */
   private askAt = Number.NEGATIVE_INFINITY
   /** Until then it counts as empty: without asking it, requests are refused when there is nothing here. */
   private dryUntil = Number.NEGATIVE_INFINITY
@@ -222,7 +224,8 @@ export class Lease implements Leaseholder {
     this.endsAt = now + LEASE
     this.left = left
     this.leftAt = now
-    this.askAt = left < 1 ? now + (1 - left) / rate : Number.NEGATIVE_INFINITY
+    // Not only when the bucket has a token again by itself: others may give some back.
+    this.askAt = left < 1 ? now + Math.min(DRY, (1 - left) / rate) : Number.NEGATIVE_INFINITY
     const dry = granted < this.wanted
     // Until the answer to the next ask, which comes before that unless the store is slow.
     this.dryUntil = dry ? Math.max(this.askAt, now + this.cover) : this.askAt

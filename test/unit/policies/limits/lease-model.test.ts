@@ -1,10 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { fuzz } from '../../../helpers/fuzz.ts'
 import { FakeProcess, FakeTime, type Fate, PROMPT, ReferenceBuckets } from './lease-world.ts'
-
-const TIER = process.env.KEYWARD_TIER ?? 'default'
-const RUNS = Number(process.env.KEYWARD_LEASE_RUNS ?? (TIER === 'default' ? 60 : TIER === 'long' ? 2000 : 10_000))
-const SEED = Number(process.env.KEYWARD_FUZZ_SEED ?? Date.now() % 0x7fffffff)
 
 /** Milliseconds between two looks at what clients want. */
 const STEP = 5
@@ -165,7 +162,6 @@ function generator(seed: number): () => number {
 }
 
 test('whatever happens, no more passes than the bucket gives, in few calls; and after it all of the rate does', async () => {
-  console.log(`leases: ${RUNS} worlds, KEYWARD_FUZZ_SEED=${SEED}`)
   const shares: number[] = []
   await fc.assert(
     fc.asyncProperty(world, async (world) => {
@@ -177,7 +173,7 @@ test('whatever happens, no more passes than the bucket gives, in few calls; and 
       }
       const { members, rate } = simulation
       for (const { process } of members) simulation.cure(process)
-      // Some are idle, and one wants all that there is.
+      // The others want what they wanted, or nothing; one wants all that there is.
       members[0].demand = (2 * rate) / 1000
       await simulation.pass(4000 + 8000 / rate)
       const before = simulation.admitted
@@ -186,7 +182,7 @@ test('whatever happens, no more passes than the bucket gives, in few calls; and 
       await simulation.pass(window)
       const share = (simulation.admitted - before) / ((rate / 1000) * (simulation.time.now - since))
       shares.push(share)
-      // What is under way at either end may be four tokens of a request, and one bucketful can be left from before.
+      // A request of four tokens may be under way at the end.
       expect(share).toBeGreaterThan(0.97 - 4 / (rate * (window / 1000)))
       for (const member of members) {
         checkCalls(member.process.store.calls)
@@ -195,7 +191,7 @@ test('whatever happens, no more passes than the bucket gives, in few calls; and 
       await simulation.pass(3000)
       expect(members.map(({ process }) => process.waiting)).toEqual(members.map(() => 0))
     }),
-    { numRuns: RUNS, seed: SEED, endOnFailure: TIER !== 'default' },
+    fuzz('leases', 0.015, 10_000),
   )
   console.log(`leases: of the rate, ${Math.min(...shares).toFixed(3)} at least`)
 }, 600_000)

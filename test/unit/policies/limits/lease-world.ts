@@ -165,6 +165,17 @@ export class FakeProcess {
     return wait
   }
 
+  /** Requests at an even pace for `duration` milliseconds; returns what take() said of each. */
+  async load(perSecond: number, duration: number, patience = 0): Promise<number[]> {
+    const answers: number[] = []
+    const until = this.time.now + duration
+    for (let rest = 0; this.time.now < until; await this.time.pass(1)) {
+      rest += perSecond / 1000
+      for (; rest >= 1; rest--) answers.push(this.request(1, patience))
+    }
+    return answers
+  }
+
   private count(wait: number, cost: number): void {
     if (wait === 0) this.admitted += cost
     else {

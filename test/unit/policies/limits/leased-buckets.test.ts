@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { Delay } from '../../../../src/commands/delay.ts'
 import { PENDING, SHARED } from '../../../../src/policies/limits/buckets.ts'
 import type { LeasedOptions } from '../../../../src/policies/limits/leased-buckets.ts'
-import { FakeProcess, FakeTime, PROMPT, ReferenceBuckets } from './lease-world.ts'
+import { FakeProcess, FakeTime, ReferenceBuckets } from './lease-world.ts'
 
 let time: FakeTime
 let shared: ReferenceBuckets
@@ -13,17 +13,6 @@ beforeEach(() => {
 })
 
 const start = (options: Partial<LeasedOptions> = {}) => new FakeProcess(time, shared, options, () => 0.5)
-
-/** Requests at an even pace for `duration` milliseconds; returns what take() said of each. */
-async function load(process: FakeProcess, perSecond: number, duration: number, patience = 0): Promise<number[]> {
-  const answers: number[] = []
-  const until = time.now + duration
-  for (let rest = 0; time.now < until; await time.pass(1)) {
-    rest += perSecond / 1000
-    for (; rest >= 1; rest--) answers.push(process.request(1, patience))
-  }
-  return answers
-}
 
 const wants = (process: FakeProcess) => process.store.asks.flat().map(({ want }) => want)
 
@@ -38,9 +27,9 @@ test('the first request waits for the store, and goes on with what it granted', 
 
 test.each([30, 300, 900])('below the rate nobody waits once it is known: %i a second of 1,000', async (perSecond) => {
   const process = start()
-  await load(process, perSecond, 1000)
+  await process.load(perSecond, 1000)
   const asked = wants(process).length
-  const answers = await load(process, perSecond, 5000)
+  const answers = await process.load(perSecond, 5000)
   expect(answers.filter((wait) => wait !== 0)).toEqual([])
   // Tokens for 100 to 150 ms come when half of that is left; of the 20 ms of the rate that are the least, too.
   const few = wants(process).slice(asked)
@@ -52,18 +41,18 @@ test.each([30, 300, 900])('below the rate nobody waits once it is known: %i a se
 
 test('when use rises all at once, requests wait for the next call and no longer', async () => {
   const process = start()
-  await load(process, 10, 1000)
-  await load(process, 900, 2000)
+  await process.load(10, 1000)
+  await process.load(900, 2000)
   await time.pass(100)
   expect(process.refused).toBe(0)
   expect(process.waiting).toBe(0)
-  const answers = await load(process, 900, 1000)
+  const answers = await process.load(900, 1000)
   expect(answers.filter((wait) => wait !== 0)).toEqual([])
 })
 
 test('a bucket that is not used gives back what it has, and another process has all of it', async () => {
   const [idle, busy] = [start(), start()]
-  await load(idle, 500, 500)
+  await idle.load(500, 500)
   expect(shared.out).toBeGreaterThan(idle.admitted)
   await time.pass(1600)
   expect(shared.out).toBe(idle.admitted)
@@ -72,36 +61,36 @@ test('a bucket that is not used gives back what it has, and another process has 
   expect(idle.store.calls.length).toBe(calls)
   for (let i = 0; i < 3000; i++) busy.request()
   await time.pass(1)
-  await load(busy, 2000, 200)
+  await busy.load(2000, 200)
   expect(busy.admitted).toBeGreaterThanOrEqual(1000)
 })
 
 test('a bucket whose use has fallen gives back what is too much', async () => {
   const process = start({ rate: 10_000, burst: 10_000 })
-  await load(process, 8000, 1000)
+  await process.load(8000, 1000)
   expect(shared.out - process.admitted).toBeGreaterThan(400)
-  await load(process, 5, 3000)
+  await process.load(5, 3000)
   // 20 ms of the rate are 200.
   expect(shared.out - process.admitted).toBeLessThanOrEqual(400)
 })
 
 test('a lease is good for two seconds after the last word of the store', async () => {
   const process = start()
-  await load(process, 100, 1000)
+  await process.load(100, 1000)
   process.store.fate = () => ({ there: undefined, back: undefined })
   const had = shared.out - process.admitted
   expect(had).toBeGreaterThan(5)
   // One request a second keeps it from being idle.
-  expect(await load(process, 1, 1001)).toEqual([0])
+  expect(await process.load(1, 1001)).toEqual([0])
   await time.pass(1000)
   expect(process.request()).not.toBe(0)
 })
 
 test('what was left of a lease that ended is gone: it is neither spent nor given back', async () => {
   const process = start()
-  await load(process, 100, 1000)
+  await process.load(100, 1000)
   process.store.refuses = true
-  await load(process, 2, 2100)
+  await process.load(2, 2100)
   const left = shared.out - process.admitted
   expect(left).toBeGreaterThan(5)
   process.store.refuses = false
@@ -112,14 +101,14 @@ test('what was left of a lease that ended is gone: it is neither spent nor given
 
 test('in use, a lease is renewed, however little is used', async () => {
   const process = start({ rate: 1000, burst: 1000 })
-  await load(process, 3, 1000)
-  const answers = await load(process, 3, 10_000)
+  await process.load(3, 1000)
+  const answers = await process.load(3, 10_000)
   expect(answers.filter((wait) => wait !== 0)).toEqual([])
 })
 
 test('a flood on a slow rule makes few calls, and hears how long it has to wait', async () => {
   const process = start({ rate: 1, burst: 1 })
-  const answers = await load(process, 200, 20_000)
+  const answers = await process.load(200, 20_000)
   expect(process.admitted).toBeGreaterThanOrEqual(20)
   expect(process.admitted).toBeLessThanOrEqual(21)
   expect(process.store.calls.length).toBeLessThan(50)
@@ -130,7 +119,7 @@ test('a flood on a slow rule makes few calls, and hears how long it has to wait'
 test('a token that comes while nobody asks just then does not keep the next one from coming', async () => {
   const process = start({ rate: 1, burst: 1 })
   // Two a second, always at the same moments.
-  await load(process, 2, 21_000)
+  await process.load(2, 21_000)
   expect(process.admitted).toBeGreaterThanOrEqual(19)
   expect(process.admitted).toBeLessThanOrEqual(22)
 })
@@ -212,98 +201,9 @@ test('a request whose client has left takes nothing', async () => {
   expect(heard.filter(([, wait]) => wait > 0).map(([i]) => i)).toEqual([1])
 })
 
-test('those who have left do not pile up while nothing is answered', async () => {
-  const process = start({ maxDelayed: 10 })
-  process.store.fate = () => ({ there: undefined, back: undefined })
-  let decided = 0
-  for (let i = 0; i < 1000; i++) {
-    const delay = new Delay(0, () => {})
-    process.buckets.take(SHARED, 1, time.now, 0)
-    process.buckets.wait(SHARED, 1, time.now, delay, 0, () => decided++)
-    delay.end()
-  }
-  expect(decided).toBeGreaterThanOrEqual(980)
-})
-
-test.each([
-  ['allow', 0],
-  ['deny', 1000],
-] as const)('while the store is silent, onError: %s', async (onError, answer) => {
-  const process = start({ onError })
-  await load(process, 100, 500)
-  process.store.fate = () => ({ there: undefined, back: undefined })
-  const { admitted } = process
-  // What is leased is spent first.
-  for (let i = 0; i < 1000; i++) process.request()
-  expect(process.admitted - admitted).toBeGreaterThan(10)
-  const { waiting } = process
-  expect(waiting).toBeGreaterThan(900)
-  await time.pass(999)
-  expect(process.waiting).toBe(waiting)
-  await time.pass(61)
-  expect(process.waiting).toBe(0)
-  expect(process.admitted - admitted).toBe(onError === 'allow' ? 1000 : 1000 - waiting)
-  expect(new Set(await load(process, 100, 5000))).toEqual(new Set([answer]))
-  expect(process.buckets.failing(time.now)).toBe(true)
-  process.store.fate = () => PROMPT
-  await load(process, 100, 1200)
-  expect(process.buckets.failing(time.now)).toBe(false)
-  expect(new Set(await load(process, 100, 1000))).toEqual(new Set([0]))
-})
-
-test('while the store refuses, onError: local limits each process to the rule', async () => {
-  const [one, two] = [start({ onError: 'local' }), start({ onError: 'local' })]
-  for (const process of [one, two]) process.store.refuses = true
-  for (const process of [one, two]) {
-    await load(process, 3000, 2000)
-    expect(process.admitted).toBeGreaterThan(2900)
-    expect(process.admitted).toBeLessThanOrEqual(3003)
-    expect(process.store.calls.length).toBeLessThanOrEqual(41)
-  }
-  expect(shared.out).toBe(0)
-})
-
-test('onError: local lets requests wait, and counts names apart', async () => {
-  const process = start({ onError: 'local', per: 'user', rate: 10, burst: 1 })
-  process.store.refuses = true
-  const [a, b] = ['a', 'b'].map((name) => process.buckets.hold(name))
-  process.request(1, 0, a)
-  process.request(1, 0, b)
-  await time.pass(1)
-  expect(process.admitted).toBe(2)
-  const wait = process.buckets.take(a, 1, time.now, 500)
-  expect(wait).toBeGreaterThan(90)
-  expect(wait).toBeLessThanOrEqual(100)
-  expect(process.buckets.take(b, 1, time.now, 0)).toBeGreaterThan(0)
-  process.buckets.charge(b, 5, time.now)
-  expect(process.buckets.take(b, 1, time.now, 0)).toBeGreaterThan(500)
-})
-
-test('onError: deny is never taken for tokens that come in time', async () => {
-  const process = start()
-  process.store.refuses = true
-  process.request(1, 5000)
-  await time.pass(1)
-  expect(process.refused).toBe(1)
-  expect(process.buckets.take(SHARED, 1, time.now, 5000)).toBe(5001)
-})
-
-test('an idle hour after a failure, the store is asked again before anybody is refused', async () => {
-  const process = start()
-  process.store.refuses = true
-  process.request()
-  await time.pass(1)
-  expect(process.refused).toBe(1)
-  process.store.refuses = false
-  await time.pass(3_600_000)
-  expect(process.request()).toBe(PENDING)
-  await time.pass(2)
-  expect(process.admitted).toBe(1)
-})
-
 test.each([1000, 1 / 60])('when nobody asks any more, nothing happens any more: %d a second', async (rate) => {
   const process = start({ rate, burst: 1 + Math.ceil(rate) })
-  await load(process, 4000, 1000, 200)
+  await process.load(4000, 1000, 200)
   expect(process.refused).toBeGreaterThan(100)
   await time.pass(70_000)
   expect(time.quiet).toBe(true)
@@ -458,7 +358,7 @@ test('buckets that nobody uses are forgotten, and those that are held stay', asy
 
 test('after a pause of the machine nothing that was leased before is spent', async () => {
   const process = start()
-  await load(process, 500, 500)
+  await process.load(500, 500)
   process.leases.paused()
   process.store.fate = () => ({ there: undefined, back: undefined })
   expect(process.request()).toBe(PENDING)
