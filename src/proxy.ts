@@ -238,7 +238,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
       running,
       delayed: this.delays.count,
       limits: this.policies.limits.view(),
-      leases: this.policies.limits.leases,
+      leases: this.policies.limits.leases.view(),
       gates: { closed: this.gates.count, overruns: this.gates.overruns },
       memory: { clients: this.memory.total, limit: this.memory.limit, cuts: this.memory.cuts },
     }

@@ -54,16 +54,16 @@ function costRow({ command, arm, pairs, without, median, low, high }) {
 const MEMORY_HEADER = ['', 'names', 'buckets', 'overflows', 'admitted', 'MiB', 'bytes per bucket']
 function memoryRow({ what, names, buckets, overflows, admitted, bytes }) {
   const counts = [names, buckets, overflows, admitted].map(grouped)
-  return [what, ...counts, (bytes / 2 ** 20).toFixed(2), (bytes / buckets).toFixed(1)]
+  return [what, ...counts, mebibytes({ bytes }).toFixed(2), (bytes / buckets).toFixed(1)]
 }
 
 function grouped(number) {
   return number.toLocaleString('en-US')
 }
 
-/** What the buckets of a rule may hold, and by how much a whole Keyward may grow with them: bytes for each bucket. */
-const TABLE_BYTES = 40
-const PROCESS_BYTES = 100
+/** What the 100,000 buckets of a rule may take, and by how much a whole Keyward may grow with them: 40 and 100 bytes for each. */
+const TABLE_MIB = 4
+const PROCESS_MIB = 10
 
 /** Bars as summary.mjs has them. */
 export function limitBars(limits = {}) {
@@ -76,7 +76,7 @@ export function limitBars(limits = {}) {
       ),
     ),
     ...shareBars('limit, three processes', shared),
-    bar('limit: admitted by the clients’ count and by Redis’, difference', 0, difference([rates, shared])),
+    bar('limit: admitted, by the clients and by Redis, difference', 0, difference([rates, shared])),
     bar(
       'limit: lease calls per second of a process',
       20,
@@ -86,8 +86,8 @@ export function limitBars(limits = {}) {
       const five = cost?.added.find((row) => row.command === command && row.arm === 'five')
       return bar(`limit: ns that five rules add to ${command.toUpperCase()}`, 60, five?.median)
     }),
-    bar('limit: bytes per bucket, a million addresses', TABLE_BYTES, perBucket(memory?.[0])),
-    bar('limit: bytes per bucket, a million keys through Keyward', PROCESS_BYTES, perBucket(memory?.[1])),
+    bar('limit: MiB for a million addresses, the table alone', TABLE_MIB, mebibytes(memory?.[0])),
+    bar('limit: MiB for a million keys, a whole Keyward', PROCESS_MIB, mebibytes(memory?.[1])),
   ]
 }
 
@@ -111,6 +111,6 @@ function difference(parts) {
   return rows.length === 0 ? undefined : Math.max(...rows.map((row) => Math.abs(row.admitted - row.executed)))
 }
 
-function perBucket(row) {
-  return row && row.bytes / row.buckets
+function mebibytes(row) {
+  return row && row.bytes / 2 ** 20
 }

@@ -24,7 +24,7 @@ export function explainLimits(
     const buckets = cost === 0 ? undefined : bucketsOf(rule, spec, view, user)
     if (cost === 0) spared.push(rule.name)
     else if (buckets === undefined) spared.push(`${rule.name} (no key like ${rule.keys})`)
-    else counted.push(`${rule.name}: ${describe(rule)}; ${takes(rule, spec, cost, bytes)}${buckets}`)
+    else counted.push(`${rule.name}: ${describe(rule)}; ${takes(rule, cost, bytes)}${buckets}`)
   }
   return spared.length === 0 ? counted : [...counted, `not counted by ${spared.join(', ')}`]
 }
@@ -67,10 +67,8 @@ function action({ action, maxDelay }: LimitRule): string {
   return action === 'delay' ? `delay for up to ${formatDuration(maxDelay)}` : action
 }
 
-function takes(rule: LimitRule, { route }: CommandSpec, cost: number, bytes: number): string {
-  // What Keyward answers itself is not charged.
-  const charged = route !== 'local'
-  if (rule.unit === 'bytes') return `takes ${bytes} bytes${charged ? ', and those of the reply' : ''}`
-  if (!charged || rule.replyUnit === undefined) return `takes ${cost}`
+function takes(rule: LimitRule, cost: number, bytes: number): string {
+  if (rule.unit === 'bytes') return `takes ${bytes} bytes, and those of the reply`
+  if (rule.replyUnit === undefined) return `takes ${cost}`
   return `takes ${cost}, and 1 for every ${formatSize(rule.replyUnit)} of the reply`
 }

@@ -41,6 +41,7 @@ export abstract class ClientExchanges implements DispatchClient {
   weight = 1
   stats: Stats
   requestBytes = 0
+  said = 0
   pinClean = true
   node: Node | undefined = undefined
   /** 0: it reads the primary. */
@@ -116,7 +117,7 @@ export abstract class ClientExchanges implements DispatchClient {
   }
 
   undelay(x: Exchange): void {
-    this.env.delays.release(x)
+    this.env.delays.release(x, true)
   }
 
   refuseDelayed(x: Exchange, refusal: string): void {
@@ -132,7 +133,8 @@ export abstract class ClientExchanges implements DispatchClient {
   /** A gate that held requests of this client back is open again. */
   reopened(): void {
     this.router.resume()
-    this.readOn()
+    // It may be that nothing went upstream, and what waited was refused: no reply will come to go on from.
+    this.settled()
   }
 
   push(frame: Buffer): void {
@@ -148,7 +150,7 @@ export abstract class ClientExchanges implements DispatchClient {
   finish(x: Exchange, bytes: Buffer): void {
     if (x.place === 'answered') return
     x.meter?.replied(bytes.length)
-    if (x.delay !== undefined) this.undelay(x)
+    if (x.delay !== undefined) this.env.delays.release(x, false)
     this.requestBytes -= x.charged
     this.observe(x)
     if (!this.gone) {
@@ -190,8 +192,10 @@ export abstract class ClientExchanges implements DispatchClient {
   deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): boolean {
     this.requestBytes -= x.charged
     this.observe(x)
-    x.meter?.replied(end - start)
-    if (this.gone) return true
+    if (this.gone) {
+      x.meter?.replied(end - start)
+      return true
+    }
     let credible = true
     let bytes: Buffer
     try {
@@ -202,6 +206,8 @@ export abstract class ClientExchanges implements DispatchClient {
       credible = false
       bytes = ERROR_BYTES.BADUPSTREAM
     }
+    // What the client gets: EXEC's array has answers of ours in it.
+    x.meter?.replied(x.mute ? end - start : bytes.length)
     this.replies.answer(x, stable || bytes.buffer !== buf.buffer ? bytes : Buffer.from(bytes))
     this.wake()
     return credible
@@ -228,6 +234,7 @@ export abstract class ClientExchanges implements DispatchClient {
   }
 
   say(bytes: Buffer): void {
+    this.said += bytes.length
     if (this.replies.empty) this.replies.add(bytes)
     else this.replies.open(this.dispatcher.answers.slot(this, bytes))
     this.wake()

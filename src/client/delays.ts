@@ -38,7 +38,7 @@ export class Delays {
       if (delay.due < Number.POSITIVE_INFINITY && delay.arm()) this.wake(client, delay, delay.due - now)
       return true
     }
-    this.release(x)
+    this.release(x, false)
     return false
   }
 
@@ -50,10 +50,10 @@ export class Delays {
     }, Math.ceil(time))
   }
 
-  /** x waits no longer for its delay, if it did. */
-  release(x: Exchange): void {
+  /** x waits no longer for its delay, if it did; `dropped`: nor for anything else. */
+  release(x: Exchange, dropped: boolean): void {
     if (x.delay === undefined) return
-    x.delay.end()
+    x.delay.end(dropped)
     x.delay = undefined
     if (x.place !== 'delayed') return
     this.count--

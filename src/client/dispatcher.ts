@@ -111,16 +111,14 @@ export class Dispatcher {
       this.reject(client, spec, ruling.refusal)
       return
     }
-    const { replies } = client
-    const before = replies.outBytes + replies.earlyBytes
+    const before = client.said
     if (client.stats.monitors === undefined) this.handle(client, spec, request)
     else this.handleWatched(client, spec, request)
     // Still here: Keyward has answered it itself, at once.
-    ruling.delay?.end()
+    ruling.delay?.end(false)
     ruling.delay = undefined
     if (ruling.meter === undefined) return
-    const said = replies.outBytes + replies.earlyBytes - before
-    if (said > 0) ruling.meter.replied(said)
+    if (client.said > before) ruling.meter.replied(client.said - before)
     ruling.meter = undefined
   }
 

@@ -14,7 +14,7 @@ export interface RouterClient extends ExchangeClient {
   heldBack(x: Exchange): boolean
   /** x, the first that waits, has to wait on for its delay; it is resumed when that is over. */
   delayed(x: Exchange, delay: Delay): boolean
-  /** Nobody waits for x's delay any more. */
+  /** x, which may be delayed, will not be sent. */
   undelay(x: Exchange): void
   /** Answers x, whose delay ended with this error. */
   refuseDelayed(x: Exchange, refusal: string): void

@@ -168,10 +168,7 @@ export class TransactionDispatcher {
     }
     const x = this.open(client, spec)
     x.plain = !x.mute
-    if (x.meter !== undefined) {
-      tx.measure(x.meter)
-      x.meter = undefined
-    }
+    if (x.meter !== undefined) tx.measure(x.meter)
     if (tx.db !== undefined && spec.channel === 0) x.prefix = keyPrefix(tenant, tx.db)
     if (spec.route === 'local') {
       const { buf, start, end, argc, args } = request

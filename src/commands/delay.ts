@@ -29,12 +29,12 @@ export class Delay {
   refusal: string | undefined = undefined
   /** Somebody waits for settle(). */
   onSettled: (() => void) | undefined = undefined
-  private readonly onEnd: () => void
+  private readonly onEnd: (dropped: boolean) => void
   private ended = false
   private armed = false
 
-  /** `onEnd`: called once, when the exchange has stopped waiting, whatever the reason. */
-  constructor(due: number, onEnd: () => void) {
+  /** `onEnd`: called once, when the exchange has stopped waiting; `dropped`: it will never be sent. */
+  constructor(due: number, onEnd: (dropped: boolean) => void) {
     this.due = due
     this.onEnd = onEnd
   }
@@ -60,10 +60,10 @@ export class Delay {
   }
 
   /** From the place `delayed`: the exchange has left it, or its client has. */
-  end(): void {
+  end(dropped: boolean): void {
     if (this.ended) return
     this.ended = true
-    this.onEnd()
+    this.onEnd(dropped)
   }
 
   /** Nobody waits any more. */

@@ -13,6 +13,7 @@ interface BucketAsk {
   readonly burst: number
   readonly want: number
   readonly back: number
+  readonly most: number
 }
 
 interface BucketGrant {
@@ -47,7 +48,7 @@ export class UpstreamLeases {
   /** One grant for each ask, in their order. Rejects as ScriptsConnection.run does, after at most a second. */
   async lease(asks: readonly BucketAsk[]): Promise<readonly BucketGrant[]> {
     const keys = asks.map(({ key }) => Buffer.from(PREFIX + key, 'latin1'))
-    const args = asks.flatMap(({ rate, burst, want, back }) => [rate, burst, want, back].map(String))
+    const args = asks.flatMap(({ rate, burst, want, back, most }) => [rate, burst, want, back, most].map(String))
     try {
       const grants = readGrants(await this.connection.run('lease', keys, args), asks.length)
       this.succeeded()

@@ -63,12 +63,13 @@ function hostOf(server: RedisServer, login?: { user?: string; password?: string 
 /** Tokens so slow to come that none do during a test. */
 const NEVER = 1e-9
 
-const ask = (want: number, back = 0, more: { key?: string; rate?: number; burst?: number } = {}) => ({
+const ask = (want: number, back = 0, more: { key?: string; rate?: number; burst?: number; most?: number } = {}) => ({
   key: 'acme:all',
   rate: NEVER,
   burst: 100,
   want,
   back,
+  most: more.burst ?? 100,
   ...more,
 })
 
@@ -91,6 +92,13 @@ test('a new bucket is full, and gives what it has', async () => {
   expect(await store.lease([ask(30)])).toEqual([{ granted: 30, left: expect.closeTo(70, 3) }])
   expect(await granted(store, ask(80))).toEqual([70])
   expect(await granted(store, ask(1))).toEqual([0])
+})
+
+test('a bucket that was evicted is not full again for those who know better', async () => {
+  const store = storeOn(redis)
+  expect(await granted(store, ask(90))).toEqual([90])
+  await redis.cli('DEL', 'keyward:limit:acme:all')
+  expect(await granted(store, ask(100, 0, { most: 10.5 }))).toEqual([10])
 })
 
 test('what is given back can be had again, up to the burst', async () => {

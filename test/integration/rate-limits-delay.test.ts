@@ -167,6 +167,15 @@ test('QUIT and FIN wait for what is delayed', async () => {
   expect(await redis.cli('GET', 'acme:n')).toBe('10')
 })
 
+test('requests that are dropped have cost nothing', async () => {
+  const client = await delayed({ rate: '10/s', maxDelay: '5s' })
+  client.send(Buffer.concat(Array.from({ length: 40 }, () => request('INCR', 'n'))))
+  await eventually(() => rule().waiting >= 35)
+  client.reset()
+  await eventually(() => rule().waiting === 0)
+  expect(rule().tokens).toBeGreaterThan(-2)
+})
+
 test('a drain lets them go on in their time', async () => {
   const client = await delayed()
   client.send(Buffer.concat(Array.from({ length: 10 }, () => request('INCR', 'n'))))

@@ -164,6 +164,24 @@ describe('tokens that cannot be had', () => {
     await client.end()
   })
 
+  test('what is refused late does not leave its client unread', async () => {
+    const keyward = await withoutScripts('deny')
+    const client = await enter(keyward)
+    const big = 'x'.repeat(32 * 1024)
+    const replies = await all(client, ...gets(1), ...Array(64).fill(request('ECHO', big)), request('PING'))
+    expect(admitted(replies.slice(0, 1))).toBe(0)
+    expect(replies.at(-1)).toBe('+PONG\r\n')
+    await client.end()
+  })
+
+  test('what waits behind a request that is refused late is looked at', async () => {
+    const keyward = await withoutScripts('deny')
+    const client = await enter(keyward)
+    const replies = await all(client, ...gets(1), request('AUTH', 'acme'), request('ECHO', 'x'), request('PING'))
+    expect(replies.slice(1)).toEqual(['+OK\r\n', '$1\r\nx\r\n', '+PONG\r\n'])
+    await client.end()
+  })
+
   test('when they can be had again, they are', async () => {
     const keyward = await withoutScripts('deny')
     const client = await enter(keyward)

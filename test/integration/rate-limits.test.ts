@@ -214,6 +214,28 @@ describe('buckets', () => {
     await client.end()
   })
 
+  test('a request that names several counts once', async () => {
+    const shade = { name: 'shade', per: 'match', keys: 'rl:*', rate: '1/m', action: 'shadow' }
+    const client = await limited({ name: 'keys', per: 'match', keys: 'rl:*', rate: '2/m', burst: 2 }, shade)
+    await all(client, request('MGET', 'rl:a', 'rl:b', 'rl:c'), request('MGET', 'rl:b', 'rl:c', 'rl:d'))
+    expect(rule('keys')).toMatchObject({ allowed: 2, rejected: 0 })
+    expect(rule('shade')).toMatchObject({ allowed: 1, shadowed: 1 })
+    await client.end()
+  })
+
+  test('thousands of names in one request stop nobody', async () => {
+    const client = await limited({ name: 'bytes', per: 'match', keys: 'rl:*', rate: '100MiB/s' })
+    const other = await enter('beta')
+    const keys = Array.from({ length: 40_000 }, (_, i) => `rl:${i}`)
+    client.send(request('MGET', ...keys))
+    const begun = performance.now()
+    await other.command('PING')
+    expect(String(await client.reply()).length).toBeGreaterThan(40_000)
+    // Quadratic, it took 15 s.
+    expect(performance.now() - begun).toBeLessThan(5000)
+    await Promise.all([client.end(), other.end()])
+  })
+
   test('names for whom there is no room share one', async () => {
     const client = await limited({ name: 'per-key', per: 'match', keys: '*', rate: '1/m', buckets: 2 })
     const replies = await all(client, ...['a', 'b', 'c', 'd'].map((key) => request('GET', key)))
@@ -300,6 +322,47 @@ describe('bytes', () => {
     expect(spent('reads')).toBeLessThan(101_000)
     expect(spent('writes')).toBeLessThan(1)
     await client.end()
+  })
+
+  test('also what Keyward answers itself in it', async () => {
+    const client = await limited({ name: 'bandwidth', rate: '1MiB/h', burst: '1MiB' })
+    const replies = await all(client, request('MULTI'), ...Array(20).fill(request('INFO')), request('EXEC'))
+    const size = (replies.at(-1) as string).length
+    expect(size).toBeGreaterThan(20_000)
+    expect(1024 * 1024 - (rule('bandwidth').tokens as number)).toBeGreaterThan(size)
+    await client.end()
+  })
+
+  test('local answers behind one that is under way are charged as they are', async () => {
+    const client = await limited({ name: 'bandwidth', rate: '1MiB/h', burst: '1MiB' })
+    const requests = [request('GET', 'x'), ...Array(100).fill(request('TIME'))]
+    const replies = await all(client, ...requests)
+    const bytes = requests.reduce((sum, one) => sum + one.length, 0) + replies.join('').length
+    const spent = 1024 * 1024 - (rule('bandwidth').tokens as number)
+    expect(spent).toBeGreaterThan(bytes - 500)
+    expect(spent).toBeLessThan(bytes + 10)
+    await client.end()
+  })
+
+  test('who found no room when it came pays for its replies once it has a bucket of its own', async () => {
+    const client = await limited({
+      name: 'mine',
+      per: 'user',
+      rate: '1KiB/s',
+      burst: '100KiB',
+      buckets: 1,
+      commands: '+get',
+    })
+    await redis.cli('SET', 'acme:k', 'x'.repeat(60_000))
+    const reader = await enter('reader', 'reader')
+    for (let i = 0; i < 2; i++) expect(await reader.command('GET', 'k')).toMatch(/^\$60000/)
+    expect(await reader.command('GET', 'k')).toMatch(/^-RATELIMITED/)
+    await client.end()
+    await eventually(() => (keyward as Keyward).proxy.clients.size === 1)
+    let passed = 0
+    for (let i = 0; i < 10; i++) if ((await reader.command('GET', 'k')).startsWith('$')) passed++
+    expect(passed).toBeLessThanOrEqual(2)
+    await reader.end()
   })
 
   test('what Keyward answers itself is charged, too', async () => {

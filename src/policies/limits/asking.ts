@@ -29,6 +29,8 @@ export class Asking {
   /** Milliseconds until everything is there that was taken ahead of time. */
   private wait = 0
   private readonly delaying: Rule[] = []
+  /** Those that would have refused it. */
+  private readonly shadows: Rule[] = []
   private readonly pending: Pending[] = []
   /** The limiter's time. */
   private time = 0
@@ -41,6 +43,7 @@ export class Asking {
     this.wait = 0
     this.taken.count = 0
     if (this.delaying.length > 0) this.delaying.length = 0
+    if (this.shadows.length > 0) this.shadows.length = 0
     if (this.pending.length > 0) this.pending.length = 0
   }
 
@@ -53,7 +56,6 @@ export class Asking {
   take(rule: Rule, slot: number, cost: number, who: Asker): boolean {
     const wait = rule.buckets.take(slot, cost, this.time, rule.patience)
     if (wait !== 0) return this.judge(rule, slot, cost, wait, who)
-    rule.allowed++
     this.taken.push(rule, slot, cost)
     return true
   }
@@ -62,17 +64,18 @@ export class Asking {
   judge(rule: Rule, slot: number, cost: number, wait: number, who: Asker): boolean {
     if (wait === PENDING) return this.pend(rule, slot, cost, who)
     if (rule.options.action === 'shadow') {
-      rule.shadowed++
       rule.offenders.note(who.name(rule))
+      if (this.shadows.includes(rule)) return true
+      this.shadows.push(rule)
+      rule.shadowed++
       return true
     }
     if (wait <= rule.patience) {
-      rule.allowed++
       this.taken.push(rule, slot, cost)
       if (!this.mayWait) return true
       if (rule.waiting < rule.options.maxDelayed) {
         this.wait = Math.max(this.wait, wait)
-        this.delaying.push(rule)
+        if (!this.delaying.includes(rule)) this.delaying.push(rule)
         return true
       }
     }
@@ -82,11 +85,10 @@ export class Asking {
   private pend(rule: Rule, slot: number, cost: number, who: Asker): boolean {
     if (!this.mayWait || rule.options.action === 'shadow') {
       rule.buckets.charge(slot, cost, this.time)
-      rule.allowed++
       this.taken.push(rule, slot, cost)
       return true
     }
-    if (rule.waiting + this.pending.length >= rule.options.maxDelayed) return this.refuse(rule, LEASE_WAIT, who)
+    if (rule.waiting >= rule.options.maxDelayed) return this.refuse(rule, LEASE_WAIT, who)
     this.pending.push({ rule, slot, cost, name: who.name(rule) })
     return true
   }
@@ -103,17 +105,28 @@ export class Asking {
     this.taken.refund(this.time)
   }
 
+  /** It goes on at once. */
+  pass(): void {
+    this.taken.allow(this.shadows)
+  }
+
   /** The wait of a request that no rule refuses. `now`: clock milliseconds. */
   delay(now: number): Delay {
     const { wait, time } = this
-    const waiting = [...this.delaying, ...this.pending.map(({ rule }) => rule)]
+    const pending = [...this.pending]
+    const shadows = [...this.shadows]
+    const taken = this.taken.copy()
+    const waiting = new Set([...this.delaying, ...pending.map(({ rule }) => rule)])
     for (const rule of this.delaying) rule.delayed++
     for (const rule of waiting) rule.waiting++
     const due = now + wait
-    const delay = new Delay(this.pending.length > 0 ? Number.POSITIVE_INFINITY : due, () => {
+    const delay = new Delay(pending.length > 0 ? Number.POSITIVE_INFINITY : due, (dropped) => {
       for (const rule of waiting) rule.waiting--
+      // What was never sent has cost nothing. (Of leases that have not come, awaitLeases() will say.)
+      if (dropped && delay.refusal === undefined) taken.refund(time)
     })
-    if (this.pending.length > 0) awaitLeases(delay, due, this.taken.copy(), [...this.pending], time)
+    if (pending.length > 0) awaitLeases(delay, due, taken, pending, shadows, time)
+    else taken.allow(shadows)
     return delay
   }
 }
@@ -122,27 +135,30 @@ export class Asking {
 const LEASE_WAIT = 50
 
 /** Settles `delay` when all leases have come, or one of them holds nothing for it. `taken`: what it has of other buckets. */
-function awaitLeases(delay: Delay, due: number, taken: Taken, pending: readonly Pending[], time: number): void {
+function awaitLeases(
+  delay: Delay,
+  due: number,
+  taken: Taken,
+  pending: readonly Pending[],
+  shadows: readonly Rule[],
+  time: number,
+): void {
   let left = pending.length
-  let refused = false
   for (const { rule, slot, cost, name } of pending) {
     const buckets = rule.buckets as LeasedBuckets
     buckets.wait(slot, cost, time, delay, rule.patience, (wait) => {
       left--
-      if (wait === 0) {
-        rule.allowed++
-        taken.push(rule, slot, cost)
-      }
+      if (wait === 0) taken.push(rule, slot, cost)
       // Of a client that has left, or that another rule has refused meanwhile, nothing is kept.
-      if (delay.over || refused) {
+      if (delay.over || delay.refusal !== undefined) {
         taken.refund(time)
       } else if (wait > 0) {
-        refused = true
         taken.refund(time)
         rule.rejected++
         rule.offenders.note(name)
         delay.settle(due, rule.refusal(wait))
       } else if (left === 0) {
+        taken.allow(shadows)
         delay.settle(due)
       }
     })

@@ -90,8 +90,7 @@ export class ClientLimits implements ClientPolicy, Asker {
     for (let i = from; i < always.length && passed; i++) {
       const { rule, at, cost } = always[i]
       const slot = this.slots[at]
-      // There was no room for a bucket of its own when it came; perhaps there is by now.
-      if (slot === SHARED && rule.options.per !== 'tenant') this.slots[at] = this.hold(rule)
+      if (slot === SHARED) this.findRoom(rule, at)
       const tokens = rule.bytes ? bytes : cost
       passed = i === from ? asking.judge(rule, slot, tokens, wait, this) : asking.take(rule, slot, tokens, this)
     }
@@ -103,9 +102,13 @@ export class ClientLimits implements ClientPolicy, Asker {
   /** `silent`: so many rules of the plan have let the request pass without being noted. */
   private conclude(plan: Plan, passed: boolean, silent: number, bytes: number, now: number, ruling: Ruling): Verdict {
     const { asking } = this.limits
-    if (passed && !asking.waits) return 'go'
+    if (passed && !asking.waits) {
+      asking.pass()
+      return 'go'
+    }
     for (let i = 0; i < silent; i++) {
       const { rule, at, cost } = plan.always[i]
+      rule.allowed--
       asking.taken.push(rule, this.slots[at], rule.bytes ? bytes : cost)
     }
     if (passed) {
@@ -133,7 +136,8 @@ export class ClientLimits implements ClientPolicy, Asker {
 
   private takeByKey(counted: Counted, { args, argc, buf, start, end }: PolicyRequest, ruling: Ruling): boolean {
     const { rule, at } = counted
-    const { asking, keys } = this.limits
+    const { asking, keys, time } = this.limits
+    let meter: KeyMeter | undefined
     const pattern = rule.keys as KeyPart
     const cost = rule.bytes ? end - start : counted.cost
     const matching = rule.options.per === 'match'
@@ -142,20 +146,28 @@ export class ClientLimits implements ClientPolicy, Asker {
       if (!pattern.part(buf, args[offset], args[offset + 1])) continue
       if (!matching) {
         // One request, one cost, however many of its keys match.
-        if (rule.metered) this.alsoMeter(ruling, this.meter(counted))
+        if (this.slots[at] === SHARED) this.findRoom(rule, at)
+        if (rule.metered) alsoMeter(ruling, this.meter(counted))
         return asking.take(rule, this.slots[at], cost, this)
       }
       this.buf = buf
       this.start = pattern.partStart
       this.end = pattern.partEnd
       if (!asking.take(rule, rule.buckets.find(buf, this.start, this.end), cost, this)) return false
-      if (rule.metered) this.alsoMeter(ruling, new KeyMeter(this.limits.time, rule, copyOf(buf, this.start, this.end)))
+      if (!rule.metered) continue
+      meter ??= new KeyMeter(time, rule)
+      meter.add(buf.subarray(this.start, this.end))
     }
+    if (meter !== undefined) alsoMeter(ruling, meter)
     return true
   }
 
-  private alsoMeter(ruling: Ruling, meter: Meter): void {
-    ruling.meter = ruling.meter === undefined ? meter : new Meters([...ruling.meter.parts, meter])
+  /** There was no room for a bucket of its own when it came; perhaps there is by now. */
+  private findRoom(rule: Rule, at: number): void {
+    this.slots[at] = this.hold(rule)
+    if (this.slots[at] === SHARED) return
+    delete this.meters[at]
+    this.planMeters.length = 0
   }
 
   private planMeter(plan: Plan): Meter {
@@ -182,8 +194,8 @@ export class ClientLimits implements ClientPolicy, Asker {
   }
 }
 
-function copyOf(buf: Buffer, start: number, end: number): Buffer {
-  return Buffer.from(buf.subarray(start, end))
+function alsoMeter(ruling: Ruling, meter: Meter): void {
+  ruling.meter = ruling.meter === undefined ? meter : new Meters([...ruling.meter.parts, meter])
 }
 
 /** Bytes of a key that a list of offenders shows. */

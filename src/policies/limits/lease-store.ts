@@ -9,6 +9,8 @@ export interface LeaseAsk {
   readonly want: number
   /** Tokens given back, granted earlier and not used. */
   readonly back: number
+  /** Tokens that the bucket has at most, as far as is known here: should it be lost, it must not be full again. */
+  readonly most: number
 }
 
 export interface LeaseGrant {

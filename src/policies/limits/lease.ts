@@ -198,7 +198,7 @@ export class Lease implements Leaseholder {
     this.tokens -= back
     this.wanted = want
     this.cover = cover
-    return { key: this.key, rate, burst, want, back }
+    return { key: this.key, rate, burst, want, back, most: this.atStore(now) }
   }
 
   /** How much it should have. */

@@ -129,6 +129,10 @@ export class Leases {
     }
   }
 
+  view() {
+    return { calls: this.calls, failures: this.failures }
+  }
+
   stop(): void {
     this.stopped = true
     this.cancel?.()

@@ -36,23 +36,27 @@ export class BucketMeter implements Meter {
   }
 }
 
-/** The same of a bucket that was chosen by a key: by the time of the reply it may have another slot. */
+/** The same of the buckets that keys have named: by the time of the reply they may have other slots. */
 export class KeyMeter implements Meter {
   readonly parts = [this]
   private readonly time: LimiterTime
   private readonly rule: Rule
-  private readonly part: Buffer
+  private readonly names: Buffer[] = []
 
-  /** `part`: the name of the bucket, to keep. */
-  constructor(time: LimiterTime, rule: Rule, part: Buffer) {
+  constructor(time: LimiterTime, rule: Rule) {
     this.time = time
     this.rule = rule
-    this.part = part
+  }
+
+  /** One more name, which is copied. */
+  add(name: Buffer): void {
+    this.names.push(Buffer.from(name))
   }
 
   replied(bytes: number): void {
-    const { rule, part } = this
+    const { rule } = this
     const cost = rule.replyCost(bytes)
-    if (cost > 0) rule.buckets.charge(rule.buckets.find(part, 0, part.length), cost, this.time.now)
+    if (cost === 0) return
+    for (const name of this.names) rule.buckets.charge(rule.buckets.find(name, 0, name.length), cost, this.time.now)
   }
 }

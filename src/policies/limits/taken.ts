@@ -1,6 +1,6 @@
 import type { Rule } from './rule.ts'
 
-/** What one request has taken so far, so that it can be given back when a later rule refuses the request. */
+/** What one request has taken so far, all of a rule together, so that it can be given back when a later rule refuses the request. */
 export class Taken {
   count = 0
   private readonly rules: Rule[] = []
@@ -16,11 +16,17 @@ export class Taken {
 
   /** Gives everything back: a request that is refused costs nothing. `time`: of the limiter. */
   refund(time: number): void {
-    for (let i = this.count - 1; i >= 0; i--) {
-      this.rules[i].allowed--
-      this.rules[i].buckets.refund(this.slots[i], this.costs[i], time)
-    }
+    for (let i = this.count - 1; i >= 0; i--) this.rules[i].buckets.refund(this.slots[i], this.costs[i], time)
     this.count = 0
+  }
+
+  /** The request goes on: each rule but these has let it pass. */
+  allow(but: readonly Rule[]): void {
+    for (let i = 0; i < this.count; i++) {
+      const rule = this.rules[i]
+      // A request whose keys name several buckets is one request.
+      if ((i === 0 || rule !== this.rules[i - 1]) && !but.includes(rule)) rule.allowed++
+    }
   }
 
   copy(): Taken {

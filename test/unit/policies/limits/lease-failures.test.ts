@@ -22,7 +22,7 @@ test('those who have left do not pile up while nothing is answered', async () =>
     const delay = new Delay(0, () => {})
     process.buckets.take(SHARED, 1, time.now, 0)
     process.buckets.wait(SHARED, 1, time.now, delay, 0, () => decided++)
-    delay.end()
+    delay.end(true)
   }
   expect(decided).toBeGreaterThanOrEqual(980)
 })

@@ -18,7 +18,7 @@ test('requests that come while others are decided find everything in its place',
   const waiters = new LeaseWaiters()
   push(waiters, 'a', 1, () => push(waiters, 'late', 8))
   push(waiters, 'b', 2)
-  push(waiters, 'c', 4).end()
+  push(waiters, 'c', 4).end(true)
   expect([waiters.size, waiters.cost]).toEqual([3, 7])
   waiters.refuse(({ cost }, before) => (cost === 1 ? 50 + before : undefined))
   expect([waiters.size, waiters.cost]).toEqual([3, 14])

@@ -158,7 +158,7 @@ export class FakeProcess {
       this.waiting++
       buckets.wait(slot, cost, time.now, delay, patience, (decided) => {
         this.waiting--
-        delay.end()
+        delay.end(true)
         this.count(decided, cost)
       })
     } else this.count(wait, cost)

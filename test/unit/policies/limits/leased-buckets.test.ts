@@ -195,7 +195,7 @@ test('a request whose client has left takes nothing', async () => {
     buckets.wait(SHARED, 1, time.now, delay, 0, (wait) => heard.push([i, wait]))
     return delay
   })
-  delays[1].end()
+  delays[1].end(true)
   await time.pass(5)
   expect(heard.filter(([, wait]) => wait === 0).map(([i]) => i)).toEqual([0, 2, 3])
   expect(heard.filter(([, wait]) => wait > 0).map(([i]) => i)).toEqual([1])

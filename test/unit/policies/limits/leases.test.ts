@@ -80,7 +80,7 @@ class Bucket implements Leaseholder {
 
   ask(_now: number, cover: number): LeaseAsk | undefined {
     this.cover = cover
-    return this.want === 0 ? undefined : { key: this.key, rate: 1, burst: 1000, want: this.want, back: 0 }
+    return this.want === 0 ? undefined : { key: this.key, rate: 1, burst: 1000, want: this.want, back: 0, most: 1000 }
   }
 
   granted(grant: LeaseGrant): void {

@@ -155,8 +155,8 @@ test('a delay is as long as the longest of its rules wants', () => {
   expect(verdict).toBe('wait')
   expect(delay?.due).toBe(2000)
   expect([view('one')?.waiting, view('two')?.waiting]).toEqual([1, 1])
-  delay?.end()
-  delay?.end()
+  delay?.end(false)
+  delay?.end(false)
   expect([view('one')?.waiting, view('two')?.waiting]).toEqual([0, 0])
 })
 
@@ -261,7 +261,7 @@ test('a request that waits for two leases goes when both are there', async () =>
   expect(settled).toBe(1)
   expect(delay?.refusal).toBeUndefined()
   expect(delay?.due).toBeLessThanOrEqual(clock.now)
-  delay?.end()
+  delay?.end(false)
   expect(view('one')).toMatchObject({ waiting: 0, allowed: 1 })
 })
 
@@ -274,7 +274,7 @@ test('one of two leases is empty: refused, and the other gets its token back', a
   )
   await pass(0)
   expect(delay?.refusal).toMatch(/^RATELIMITED two: 1\/s; retry after \d+ ms$/)
-  delay?.end()
+  delay?.end(false)
   expect(view('one')).toMatchObject({ allowed: 0, rejected: 0, waiting: 0, tokens: 5 })
   expect(view('two')).toMatchObject({ allowed: 0, rejected: 1, waiting: 0 })
 })
@@ -282,7 +282,7 @@ test('one of two leases is empty: refused, and the other gets its token back', a
 test('its client leaves before the lease comes: what comes is for others', async () => {
   const client = enter(load(rule('one', { scope: 'global', burst: 1 })))
   const { delay } = client.ask('GET', 'a')
-  delay?.end()
+  delay?.end(false)
   await pass(0)
   calls[0].answer([{ granted: 1, left: 0 }])
   await pass(0)
