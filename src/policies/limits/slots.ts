@@ -6,6 +6,11 @@ const FIRST_CAPACITY = 64
 const LOOK = 64
 /** Marks a free slot among the counts of holders. */
 const FREE = -1
+/** Of a slot in the table: the one behind it in its chain or in the list of free ones, its hash, and who holds it. */
+const WORDS = 4
+const HASH_A = 1
+const HASH_B = 2
+const HOLDS = 3
 
 /** Is the state in this slot as good as new? Asked only of slots that have a name and no holder. */
 export type IsIdle = (slot: number) => boolean
@@ -35,11 +40,8 @@ export class Slots {
 
   /** First slot of each chain; 0 (SHARED is in none): it is empty. Its length is a power of two. */
   private heads = new Int32Array(FIRST_CAPACITY)
-  /** The slot behind this one in its chain, or in the list of free ones. */
-  private next = new Int32Array(0)
-  private hashA = new Int32Array(0)
-  private hashB = new Int32Array(0)
-  private holds = new Int32Array(0)
+  /** Four numbers for each slot, side by side: with many names, each look at memory that is not in a cache costs. */
+  private table = new Int32Array(0)
   private firstFree = 0
   /** No slot from here on was ever used. */
   private fresh = SHARED + 1
@@ -72,45 +74,47 @@ export class Slots {
 
   /** All slots there have been so far are below it. */
   get capacity(): number {
-    return this.next.length
+    return this.table.length / WORDS
   }
 
   /** The slot of a name, if need be a new one; SHARED where there is none for it. */
   find(name: Buffer, start: number, end: number): number {
-    // FNV-1a twice, two bytes a step, because each step waits for the one before. The length comes last: in front, a
+    // FNV-1a twice, four bytes a step, because each step waits for the one before. The length comes last: in front, a
     // chosen first byte could make up for it. https://datatracker.ietf.org/doc/draft-eastlake-fnv/
     const { factorA, factorB } = this
     let a = this.startA
     let b = this.startB
     let at = start
-    for (const even = end - 1; at < even; at += 2) {
-      const two = name[at] | (name[at + 1] << 8)
-      a = Math.imul(a ^ two, factorA)
-      b = Math.imul(b ^ two, factorB)
-      b ^= b >>> 15
+    for (const last = end - 3; at < last; at += 4) {
+      const four = name[at] | (name[at + 1] << 8) | (name[at + 2] << 16) | (name[at + 3] << 24)
+      a = Math.imul(a ^ four, factorA)
+      a ^= a >>> 15
+      b = Math.imul(b ^ four, factorB)
+      b ^= b >>> 13
     }
-    if (at < end) {
-      a = Math.imul(a ^ name[at], factorA)
-      b = Math.imul(b ^ name[at], factorB)
-      b ^= b >>> 15
-    }
+    let rest = 0
+    for (; at < end; at++) rest = (rest << 8) | name[at]
+    a = Math.imul(a ^ rest, factorA)
+    a ^= a >>> 15
+    b = Math.imul(b ^ rest, factorB)
+    b ^= b >>> 13
     a = Math.imul(a ^ (end - start), factorA)
     b = Math.imul(b ^ (end - start), factorB)
     b ^= b >>> 15
 
-    const { hashA, hashB, next } = this
-    for (let slot = this.heads[this.chain(a, b)]; slot !== 0; slot = next[slot])
-      if (hashA[slot] === a && hashB[slot] === b) return slot
+    const { table } = this
+    for (let slot = this.heads[this.chain(a, b)]; slot !== 0; slot = table[slot * WORDS])
+      if (table[slot * WORDS + HASH_A] === a && table[slot * WORDS + HASH_B] === b) return slot
     return this.take(a, b, name, start, end)
   }
 
   /** The slot keeps its name until release() has been called as often. */
   hold(slot: number): void {
-    if (slot !== SHARED) this.holds[slot]++
+    if (slot !== SHARED) this.table[slot * WORDS + HOLDS]++
   }
 
   release(slot: number): void {
-    if (slot !== SHARED && this.holds[slot] > 0) this.holds[slot]--
+    if (slot !== SHARED && this.table[slot * WORDS + HOLDS] > 0) this.table[slot * WORDS + HOLDS]--
   }
 
   /** Takes the names from idle slots that nobody holds, looking at `most` slots from where it last stopped. */
@@ -124,9 +128,9 @@ export class Slots {
       this.refused++
       return SHARED
     }
-    this.hashA[slot] = a
-    this.hashB[slot] = b
-    this.holds[slot] = 0
+    this.table[slot * WORDS + HASH_A] = a
+    this.table[slot * WORDS + HASH_B] = b
+    this.table[slot * WORDS + HOLDS] = 0
     this.link(slot)
     this.used++
     this.onTaken(slot, this.capacity, name, start, end)
@@ -140,7 +144,7 @@ export class Slots {
       if (this.fresh === this.capacity) this.resize(Math.min(2 * this.capacity, this.most + 1))
       return this.fresh++
     }
-    this.firstFree = this.next[slot]
+    this.firstFree = this.table[slot * WORDS]
     return slot
   }
 
@@ -149,7 +153,7 @@ export class Slots {
     let freed = 0
     for (let left = Math.min(most, this.fresh - 1); left > 0 && freed < enough; left--) {
       this.hand = this.hand + 1 < this.fresh ? this.hand + 1 : SHARED + 1
-      if (this.holds[this.hand] !== 0 || !isIdle(this.hand)) continue
+      if (this.table[this.hand * WORDS + HOLDS] !== 0 || !isIdle(this.hand)) continue
       this.free(this.hand)
       freed++
     }
@@ -157,15 +161,15 @@ export class Slots {
   }
 
   private free(slot: number): void {
-    const chain = this.chain(this.hashA[slot], this.hashB[slot])
-    if (this.heads[chain] === slot) this.heads[chain] = this.next[slot]
+    const chain = this.chain(this.table[slot * WORDS + HASH_A], this.table[slot * WORDS + HASH_B])
+    if (this.heads[chain] === slot) this.heads[chain] = this.table[slot * WORDS]
     else {
       let before = this.heads[chain]
-      while (this.next[before] !== slot) before = this.next[before]
-      this.next[before] = this.next[slot]
+      while (this.table[before * WORDS] !== slot) before = this.table[before * WORDS]
+      this.table[before * WORDS] = this.table[slot * WORDS]
     }
-    this.holds[slot] = FREE
-    this.next[slot] = this.firstFree
+    this.table[slot * WORDS + HOLDS] = FREE
+    this.table[slot * WORDS] = this.firstFree
     this.firstFree = slot
     this.used--
   }
@@ -176,25 +180,18 @@ export class Slots {
   }
 
   private link(slot: number): void {
-    const chain = this.chain(this.hashA[slot], this.hashB[slot])
-    this.next[slot] = this.heads[chain]
+    const chain = this.chain(this.table[slot * WORDS + HASH_A], this.table[slot * WORDS + HASH_B])
+    this.table[slot * WORDS] = this.heads[chain]
     this.heads[chain] = slot
   }
 
   /** Only when every slot is in use, so there is no list of free ones to keep. */
   private resize(capacity: number): void {
-    this.next = new Int32Array(capacity)
-    this.hashA = enlarged(this.hashA, capacity)
-    this.hashB = enlarged(this.hashB, capacity)
-    this.holds = enlarged(this.holds, capacity)
+    const larger = new Int32Array(capacity * WORDS)
+    larger.set(this.table)
+    this.table = larger
     if (this.heads.length < capacity) this.heads = new Int32Array(2 * this.heads.length)
     else this.heads.fill(0)
     for (let slot = SHARED + 1; slot < this.fresh; slot++) this.link(slot)
   }
-}
-
-function enlarged(old: Int32Array, length: number): Int32Array<ArrayBuffer> {
-  const array = new Int32Array(length)
-  array.set(old)
-  return array
 }
