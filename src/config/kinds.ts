@@ -86,15 +86,19 @@ export const burst: Kind<{ readonly unit: 'operations' | 'bytes'; readonly token
       return 'value' in reading ? { value: { unit: 'operations', tokens: reading.value } } : reading
     }
     if (typeof raw === 'string' && /^\d+$/.test(raw)) {
+      const fits = (most: number) => Number(raw) > 0 && Number(raw) <= most
+      const meanings = [
+        ...(fits(MOST_BURST.operations) ? [`${raw} without quotes for operations`] : []),
+        ...(fits(MOST_BURST.bytes) ? [`"${raw}B" for bytes`] : []),
+      ]
+      const any = `a number from 1 to ${MOST_BURST.operations}, or a size, such as 64KiB`
       return {
         message: `${show(raw)} is neither a number nor a size`,
-        cure: `write ${raw} without quotes for operations, "${raw}B" for bytes`,
+        cure: `write ${meanings.length > 0 ? meanings.join(', ') : any}`,
       }
     }
-    const reading = readSize(raw)
-    if (!('value' in reading)) return reading
-    if (reading.value > MOST_BURST.bytes) return { message: `${show(raw)} is too large`, cure: 'write at most 1024GiB' }
-    return { value: { unit: 'bytes', tokens: reading.value } }
+    const reading = readSize(raw, MOST_BURST.bytes)
+    return 'value' in reading ? { value: { unit: 'bytes', tokens: reading.value } } : reading
   },
 }
 

@@ -94,7 +94,7 @@ export const duration: Kind<number> = {
 export const size: Kind<number> = {
   name: 'size',
   json: { type: 'string', pattern: '^[0-9]+(B|KiB|MiB|GiB)$' },
-  read: readSize,
+  read: (raw) => readSize(raw),
 }
 
 export const rate: Kind<Rate> = {
@@ -158,7 +158,8 @@ export function text(name: string, pattern: RegExp, rule: string): Kind<string> 
         return pattern.test(raw) ? { value: raw } : { message: `${show(raw)} is not ${rule}`, cure: `write ${rule}` }
       }
       if (typeof raw === 'object') return { message: `is ${show(raw)}, not text`, cure: `write ${rule}` }
-      return { message: `is a ${typeof raw} to YAML, not text`, cure: `put it in quotes: "${raw}"` }
+      const cure = pattern.test(String(raw)) ? `put it in quotes: "${raw}"` : `write ${rule}`
+      return { message: `is a ${typeof raw} to YAML, not text`, cure }
     },
   }
 }

@@ -125,7 +125,9 @@ function checkKeys({ per, keys }: LimitShape, at: Path, report: Report): void {
 }
 
 function checkCommands(shape: LimitShape, at: Path, read: ReadCommands, report: Report): void {
-  const counted = check(shape.commands, [...at, 'commands'], read, report)
+  // Of rules that could not be read the default stands here, which is not what was meant.
+  const known = !report.has([...at, 'commands'])
+  const counted = known ? check(shape.commands, [...at, 'commands'], read, report) : undefined
   shape.costs?.forEach(({ commands }, i) => {
     if (commands === undefined) return
     const path = [...at, 'costs', i, 'commands']

@@ -21,13 +21,22 @@ export function outline(): Outline {
 
 /** The keys that the map at this path may have. */
 export function keysAt(root: Outline, path: Path): readonly string[] {
+  return Object.keys(nodeAt(root, path)?.properties ?? {})
+}
+
+/** The keys that it must have. */
+export function requiredAt(root: Outline, path: Path): readonly string[] {
+  return nodeAt(root, path)?.required ?? []
+}
+
+function nodeAt(root: Outline, path: Path): Outline | undefined {
   let node: Outline | undefined = root
   for (const part of path) {
     if (typeof part === 'number') node = node?.items
     else if (node?.properties !== undefined) node = node.properties[part]
     else node = typeof node?.additionalProperties === 'object' ? node.additionalProperties : undefined
   }
-  return Object.keys(node?.properties ?? {})
+  return node
 }
 
 /** Where else in the file a key of this name belongs, as the docs write paths. */

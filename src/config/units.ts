@@ -7,29 +7,38 @@ const LONGEST_TIMER = 2 ** 31 - 1
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 const BYTES = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
 
+/** 1048576GiB. No machine has it: a size above it is a slip of the hand. */
+const LARGEST_SIZE = 2 ** 50
+
 /** `250ms 5s 10m 24h` as milliseconds. */
 export function readDuration(raw: unknown): Reading<number> {
-  const text = String(raw)
+  const reading = typeof raw === 'string' ? parseDuration(raw) : undefined
+  return reading ?? { message: `${show(raw)} is not a duration`, cure: cureDuration(String(raw)) }
+}
+
+/** undefined: this is not how a duration is written. */
+function parseDuration(text: string): Reading<number> | undefined {
   const match = /^(\d+)(ms|s|m|h)$/.exec(text)
-  if (typeof raw !== 'string' || match === null) {
-    return { message: `${show(raw)} is not a duration`, cure: `write ${durationMeant(text)}` }
-  }
+  if (match === null) return undefined
   const value = Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS]
-  if (value === 0) return { message: `${show(raw)} is no time at all`, cure: 'write a duration of at least 1ms' }
-  if (value > LONGEST_TIMER) return { message: `${show(raw)} is too long`, cure: 'write at most 596h' }
+  if (value === 0) return { message: `${show(text)} is no time at all`, cure: 'write a duration of at least 1ms' }
+  if (value > LONGEST_TIMER) return { message: `${show(text)} is too long`, cure: 'write at most 596h' }
   return { value }
 }
 
-/** `512B 64KiB 1MiB 2GiB` as bytes. */
-export function readSize(raw: unknown): Reading<number> {
-  const text = String(raw)
+/** `512B 64KiB 1MiB 2GiB` as bytes, `most` of them at most. */
+export function readSize(raw: unknown, most = LARGEST_SIZE): Reading<number> {
+  const reading = typeof raw === 'string' ? parseSize(raw, most) : undefined
+  return reading ?? { message: `${show(raw)} is not a size`, cure: cureSize(String(raw), most) }
+}
+
+/** undefined: this is not how a size is written. */
+function parseSize(text: string, most: number): Reading<number> | undefined {
   const match = /^(\d+)(B|KiB|MiB|GiB)$/.exec(text)
-  if (typeof raw !== 'string' || match === null) {
-    return { message: `${show(raw)} is not a size`, cure: `write ${sizeMeant(text)}` }
-  }
+  if (match === null) return undefined
   const value = Number(match[1]) * BYTES[match[2] as keyof typeof BYTES]
-  if (value === 0) return { message: `${show(raw)} is no size at all`, cure: 'write a size of at least 1B' }
-  if (!Number.isSafeInteger(value)) return { message: `${show(raw)} is too large`, cure: 'write at most 1048576GiB' }
+  if (value === 0) return { message: `${show(text)} is no size at all`, cure: 'write a size of at least 1B' }
+  if (value > most) return { message: `${show(text)} is too large`, cure: `write at most ${formatSize(most)}` }
   return { value }
 }
 
@@ -49,17 +58,20 @@ const MOST_BYTES = 2 ** 40
 
 /** `100/s 6000/m 3600/h` operations, `10MiB/s` bytes. */
 export function readRate(raw: unknown): Reading<Rate> {
-  const text = String(raw)
+  const reading = typeof raw === 'string' ? parseRate(raw) : undefined
+  return reading ?? { message: `${show(raw)} is not a rate`, cure: cureRate(String(raw)) }
+}
+
+/** undefined: this is not how a rate is written. */
+function parseRate(text: string): Reading<Rate> | undefined {
   const match = /^(\d+)(B|KiB|MiB|GiB)?\/(s|m|h)$/.exec(text)
-  if (typeof raw !== 'string' || match === null) {
-    return { message: `${show(raw)} is not a rate`, cure: `write ${rateMeant(text)}` }
-  }
+  if (match === null) return undefined
   const [, digits, size, time] = match
   const amount = Number(digits) * (size === undefined ? 1 : BYTES[size as keyof typeof BYTES])
-  if (amount === 0) return { message: `${show(raw)} lets nothing pass`, cure: `write at least 1${size ?? ''}/h` }
+  if (amount === 0) return { message: `${show(text)} lets nothing pass`, cure: `write at least 1${size ?? ''}/h` }
   const perSecond = amount / SECONDS[time as keyof typeof SECONDS]
   const [most, words] = size === undefined ? [MOST_OPERATIONS, `${MOST_OPERATIONS}/s`] : [MOST_BYTES, '1024GiB/s']
-  if (perSecond > most) return { message: `${show(raw)} is too much`, cure: `write at most ${words}` }
+  if (perSecond > most) return { message: `${show(text)} is too much`, cure: `write at most ${words}` }
   return { value: { unit: size === undefined ? 'operations' : 'bytes', perSecond, text } }
 }
 
@@ -79,54 +91,100 @@ export function formatDuration(milliseconds: number): string {
   return `${milliseconds}ms`
 }
 
-/** The nearest right spelling of what somebody wrote for a size. */
-function sizeMeant(text: string): string {
+/** What somebody meant, rightly spelled, in the order of likelihood, or how to write it in words. */
+type Meant = readonly string[] | { readonly words: string }
+
+/**
+ * The cure for a wrong spelling. A right one whose value is refused would be no cure: of such, the cure of the first is
+ * told in their place.
+ */
+function cure(
+  meant: Meant,
+  parse: (text: string) => Reading<unknown> | undefined,
+  say = (good: readonly string[]) => good[0],
+): string {
+  if ('words' in meant) return `write ${meant.words}`
+  const readings = meant.map((text) => ({ text, reading: parse(text) ?? { message: '', cure: 'write less' } }))
+  const good = readings.filter(({ reading }) => 'value' in reading).map(({ text }) => text)
+  if (good.length > 0) return `write ${say(good)}`
+  const [{ reading }] = readings
+  return 'cure' in reading ? reading.cure : ''
+}
+
+function cureSize(text: string, most: number): string {
+  return cure(sizeMeant(text), (size) => parseSize(size, most))
+}
+
+function sizeMeant(text: string): Meant {
   const match = /^\s*(\d+)\s*([a-z]*)\s*$/i.exec(text)
-  if (match === null) return 'a whole number and a unit, such as 64KiB or 1MiB'
-  const unit = match[2].toLowerCase()
-  if (unit === '') return formatSize(Number(match[1]))
+  if (match === null) return { words: 'a whole number and a unit, such as 64KiB or 1MiB' }
+  const [, digits, written] = match
+  const unit = written.toLowerCase()
+  // Above, a number has lost its last digits and is written with an exponent.
+  if (unit === '') return [Number.isSafeInteger(Number(digits)) ? formatSize(Number(digits)) : `${digits}B`]
   const name = { b: 'B', k: 'KiB', m: 'MiB', g: 'GiB' }[unit[0]]
   const known = /^(b|bytes?|[kmg](i?b)?|[kmg]i)$/.test(unit)
-  return known ? `${match[1]}${name}` : 'a unit of B, KiB, MiB or GiB'
+  return known ? [`${digits}${name}`] : { words: 'a unit of B, KiB, MiB or GiB' }
 }
 
-function durationMeant(text: string): string {
+function cureDuration(text: string): string {
   const match = /^\s*(\d+)\s*([a-z]*)\s*$/i.exec(text)
-  if (match === null) return 'a whole number and a unit, such as 250ms, 5s, 10m or 24h'
+  if (match === null) return 'write a whole number and a unit, such as 250ms, 5s, 10m or 24h'
   const [, number, written] = match
   const unit = written.toLowerCase()
-  if (unit === '') return `a unit with it: ${number}ms, ${number}s, ${number}m or ${number}h`
-  if (/^(ms|msecs?|millis|milliseconds?)$/.test(unit)) return `${number}ms`
-  if (/^(s|secs?|seconds?)$/.test(unit)) return `${number}s`
-  if (/^(m|mins?|minutes?)$/.test(unit)) return `${number}m`
-  if (/^(h|hrs?|hours?)$/.test(unit)) return `${number}h`
-  if (/^(d|days?)$/.test(unit)) return `${Number(number) * 24}h`
-  return 'a unit of ms, s, m or h'
+  if (unit === '') {
+    const all = [`${number}ms`, `${number}s`, `${number}m`, `${number}h`]
+    return cure(all, parseDuration, (good) => `a unit with it: ${either(good)}`)
+  }
+  return cure(durationMeant(number, unit), parseDuration)
 }
 
-/** The nearest right spelling of what somebody wrote for a rate: `100 per second`, `10MB/s`, `600rpm`, `0.5/s`. */
-function rateMeant(text: string): string {
-  const any = 'a rate, such as 100/s, 6000/m or 3600/h, or 10MiB/s for bytes'
+function durationMeant(number: string, unit: string): Meant {
+  if (/^(ms|msecs?|millis|milliseconds?)$/.test(unit)) return [`${number}ms`]
+  if (/^(s|secs?|seconds?)$/.test(unit)) return [`${number}s`]
+  if (/^(m|mins?|minutes?)$/.test(unit)) return [`${number}m`]
+  if (/^(h|hrs?|hours?)$/.test(unit)) return [`${number}h`]
+  if (/^(d|days?)$/.test(unit)) return [`${BigInt(number) * 24n}h`]
+  return { words: 'a unit of ms, s, m or h' }
+}
+
+const ANY_RATE = { words: 'a rate, such as 100/s, 6000/m or 3600/h, or 10MiB/s for bytes' }
+
+/** `100 per second`, `10MB/s`, `600rpm`, `0.5/s`. */
+function cureRate(text: string): string {
   const match = /^\s*([\d.,_]+)\s*([a-z]*?)\s*(?:\/|per|p(?=[smh]$))\s*([a-z]+)\s*$/i.exec(text)
   if (match === null) {
-    const amount = /^\d+$/.test(text) ? text : sizeMeant(text)
-    return /^\d/.test(amount) ? `a unit of time with it: ${amount}/s, ${amount}/m or ${amount}/h` : any
+    const amount = /^\d+$/.test(text) ? [text] : sizeMeant(text)
+    if ('words' in amount) return cure(ANY_RATE, parseRate)
+    const all = ['s', 'm', 'h'].map((time) => `${amount[0]}/${time}`)
+    return cure(all, parseRate, (good) => `a unit of time with it: ${either(good)}`)
   }
   const time = TIMES.find(([pattern]) => pattern.test(match[3]))?.[1]
-  if (time === undefined) return any
+  if (time === undefined) return cure(ANY_RATE, parseRate)
   const amount = Number(match[1].replace(/[,_]/g, ''))
   const unit = match[2].toLowerCase()
-  if (/^[km]$/.test(unit) && Number.isInteger(amount)) {
-    const size = `${amount}${unit === 'k' ? 'KiB' : 'MiB'}`
-    return `${amount * (unit === 'k' ? 1e3 : 1e6)}/${time} for operations, ${size}/${time} for bytes`
+  const [operations, size] = unit === 'k' ? [amount * 1e3, 'KiB'] : [amount * 1e6, 'MiB']
+  if (/^[km]$/.test(unit) && Number.isSafeInteger(operations)) {
+    const meanings = [`${operations}/${time}`, `${amount}${size}/${time}`]
+    return cure(meanings, parseRate, (good) =>
+      good.map((one) => `${one} for ${one.includes('iB') ? 'bytes' : 'operations'}`).join(', '),
+    )
   }
+  return cure(rateMeant(match[1], amount, unit, time), parseRate)
+}
+
+function rateMeant(written: string, amount: number, unit: string, time: 's' | 'm' | 'h'): Meant {
   if (unit === '' || /^([rqto]|ops?|operations?|req|requests?|calls?|commands?|times)$/.test(unit)) {
-    if (Number.isInteger(amount)) return `${amount}/${time}`
+    if (Number.isSafeInteger(amount)) return [`${amount}/${time}`]
     const larger = time === 's' ? 'm' : 'h'
-    return time !== 'h' && Number.isInteger(amount * 60) ? `${amount * 60}/${larger}` : any
+    return time !== 'h' && Number.isSafeInteger(amount * 60) ? [`${amount * 60}/${larger}`] : ANY_RATE
   }
-  const size = sizeMeant(`${match[1]}${unit}`)
-  return /^\d/.test(size) ? `${size}/${time}` : any
+  const size = sizeMeant(`${written}${unit}`)
+  return 'words' in size ? ANY_RATE : [`${size[0]}/${time}`]
+}
+
+function either(all: readonly string[]): string {
+  return all.length === 1 ? all[0] : `${all.slice(0, -1).join(', ')} or ${all[all.length - 1]}`
 }
 
 const TIMES: readonly (readonly [RegExp, 's' | 'm' | 'h'])[] = [

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { nearest } from '../lib/nearest.ts'
 import { WRONG } from './leaf.ts'
-import { keysAt, type Outline, outline, placesOf } from './outline.ts'
+import { keysAt, type Outline, outline, placesOf, requiredAt } from './outline.ts'
 import type { Path, Report } from './problem.ts'
 import { type FileShape, fileSchema } from './schema.ts'
 import { show } from './units.ts'
@@ -13,16 +13,20 @@ type Issue = z.core.$ZodIssue
  * rules between keys are then checked on it, so that one run tells everything. undefined: nothing is left.
  */
 export function validate(value: unknown, report: Report): FileShape | undefined {
-  const pruned = structuredClone(value)
+  const pruned = copy(value)
   for (const { path, name, whole } of variables(pruned, [])) {
     report.add(path, `\${${name}} is not expanded`, variableCure(path, name, whole))
     prune(pruned, path)
   }
-  // First round: what is there and wrong. Second: required keys that the first took out. Third: nothing.
+  let made: Outline | undefined
+  // Takes milliseconds, and there may be thousands of issues, or none.
+  const tree = () => (made ??= outline())
+  // First round: what is there and wrong. Second: required keys that the first took out. Third: nothing. One more where
+  // a variable stood for a map in a list.
   for (let round = 0; round < 4; round++) {
     const result = fileSchema.safeParse(pruned)
     if (result.success) return result.data
-    for (const issue of result.error.issues) take(issue, pruned, report)
+    for (const issue of result.error.issues) take(issue, pruned, tree, report)
     if (result.error.issues.some((issue) => issue.path.length === 0 && issue.code !== 'unrecognized_keys'))
       return undefined
   }
@@ -30,25 +34,24 @@ export function validate(value: unknown, report: Report): FileShape | undefined 
 }
 
 /** Reports one issue and removes its cause. */
-function take(issue: Issue, value: unknown, report: Report): void {
+function take(issue: Issue, value: unknown, tree: () => Outline, report: Report): void {
   const path = issue.path as Path
+  // What stands in the place of something wrong is not what the file says.
+  const told = at(value, path) === WRONG || path.some((_, length) => length > 0 && report.has(path.slice(0, length)))
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const tree = outline()
       for (const key of issue.keys) {
-        report.add([...path, key], 'is not a key that Keyward knows', unknownKeyCure(tree, path, key), 'key')
+        report.add([...path, key], 'is not a key that Keyward knows', unknownKeyCure(tree(), path, key), 'key')
         prune(value, [...path, key])
       }
       return
     }
     case 'invalid_type': {
       const wanted = issue.expected === 'array' ? 'a list' : 'a map'
-      const cure =
-        issue.expected === 'array'
-          ? 'write one entry per line, each after "- "'
-          : 'write its keys indented below it, or {}'
-      report.add(path, `must be ${wanted}, not ${kindOf(at(value, path))}`, cure)
-      break
+      const cure = issue.expected === 'array' ? 'write one entry per line, each after "- "' : mapCure(tree(), path)
+      if (!told) report.add(path, `must be ${wanted}, not ${show(at(value, path))}`, cure)
+      prune(value, path, issue.expected === 'object' ? {} : WRONG)
+      return
     }
     case 'custom': {
       const {
@@ -56,7 +59,7 @@ function take(issue: Issue, value: unknown, report: Report): void {
         kind,
         at = 'value',
       } = (issue.params ?? {}) as { cure?: string; kind?: string; at?: 'key' | 'value' }
-      report.add(path, issue.message, cure === '' ? `add \`${String(path.at(-1))}: <${kind}>\`` : cure, at)
+      if (!told) report.add(path, issue.message, cure === '' ? `add \`${String(path.at(-1))}: <${kind}>\`` : cure, at)
       break
     }
     default:
@@ -73,8 +76,19 @@ function unknownKeyCure(tree: Outline, path: Path, key: string): string {
   return `remove it; known here: ${keysAt(tree, path).join(', ')}`
 }
 
-function kindOf(raw: unknown): string {
-  return raw === undefined ? 'missing' : show(raw)
+/** `{}` is no cure where keys are required. */
+function mapCure(tree: Outline, path: Path): string {
+  const required = requiredAt(tree, path)
+  if (required.length === 0) return 'write its keys indented below it, or {}'
+  const where = typeof path.at(-1) === 'number' ? 'after the "- "' : 'indented below it'
+  return `write its keys ${where}, at least ${required.join(' and ')}`
+}
+
+/** A copy in which nothing is shared: what aliases stand for is wrong, and taken out, once in each place. */
+function copy(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copy)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copy(inner)]))
 }
 
 function at(value: unknown, path: Path): unknown {
@@ -84,13 +98,16 @@ function at(value: unknown, path: Path): unknown {
   )
 }
 
-/** Removes a value. One that is absent but required reads as wrong from now on; a list with a wrong entry goes as a whole. */
-function prune(value: unknown, path: Path): void {
+/**
+ * Removes a value. One that is absent but required reads as wrong from now on. In a list, the others are still checked and
+ * keep their numbers: `standIn` takes its place there, which for a map is an empty one.
+ */
+function prune(value: unknown, path: Path, standIn: unknown = WRONG): void {
   const parent = at(value, path.slice(0, -1))
   const last = path.at(-1)
   if (last === undefined || typeof parent !== 'object' || parent === null) return
   if (Array.isArray(parent)) {
-    prune(value, path.slice(0, -1))
+    parent[last as number] = standIn
     return
   }
   const map = parent as Record<string, unknown>

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { burst } from '../../../src/config/kinds.ts'
 import { parseConfig } from '../../../src/config/load.ts'
-import { ConfigError } from '../../../src/config/problem.ts'
-import { readRate } from '../../../src/config/units.ts'
+import { ConfigError, type Problem } from '../../../src/config/problem.ts'
+import { type Reading, readDuration, readRate, readSize } from '../../../src/config/units.ts'
 import type { LimitRule, Tenant } from '../../../src/session/tenant.ts'
 
-function tenant(keys: string): Tenant {
-  const text = `
+function withTenant(keys: string): string {
+  return `
 listeners: [{address: 127.0.0.1:6380}]
 upstreams: {main: {url: redis://h}}
 tenants:
@@ -14,8 +15,30 @@ tenants:
     users: {default: {password: x}}
     ${keys}
 `
-  const config = parseConfig(text, { source: 'k.yaml', env: {}, baseDir: '/nowhere' })
+}
+
+function tenant(keys: string): Tenant {
+  const config = parseConfig(withTenant(keys), { source: 'k.yaml', env: {}, baseDir: '/nowhere' })
   return config.tenants.get('acme') as Tenant
+}
+
+function problemsOf(text: string): readonly Problem[] {
+  try {
+    parseConfig(text, { source: 'k.yaml', env: {}, baseDir: '/nowhere' })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.problems
+  }
+  return []
+}
+
+function problems(keys: string): readonly Problem[] {
+  return problemsOf(withTenant(keys))
+}
+
+/** [path inside the tenant, message] of everything that is wrong with it. */
+function wrongs(keys: string): readonly (readonly string[])[] {
+  return problems(keys).map(({ path, message }) => [path.replace('tenants.acme.', ''), message])
 }
 
 function rule(keys: string): LimitRule {
@@ -26,17 +49,11 @@ function rule(keys: string): LimitRule {
 
 /** [path inside the rule, message, cure] of everything that is wrong with it. */
 function wrong(keys: string): readonly (readonly string[])[] {
-  try {
-    rule(keys)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    return error.problems.map(({ path, message, cure }) => [
-      path.replace(/^tenants\.acme\.limits\[0\]\.?/, ''),
-      message,
-      cure,
-    ])
-  }
-  return []
+  return problems(`limits: [{name: one, ${keys}}]`).map(({ path, message, cure }) => [
+    path.replace(/^tenants\.acme\.limits\[0\]\.?/, ''),
+    message,
+    cure,
+  ])
 }
 
 describe('a rate', () => {
@@ -87,13 +104,17 @@ describe('a rate', () => {
     [`${'9'.repeat(400)}/h`, 'write at most 1000000000/s'],
   ])('%s is none', (raw, cure) => expect(readRate(raw)).toMatchObject({ message: expect.any(String), cure }))
 
-  it('every cure can be read', () => {
-    for (const raw of ['100/sec', '10MBps', '0.5/s', '600rpm', '0.25 per minute', '10,000 reqs/s', '7 GB/hour']) {
-      const reading = readRate(raw)
-      const cure = 'cure' in reading ? reading.cure.replace('write ', '') : ''
-      if (!cure.startsWith('a rate')) expect(readRate(cure), raw).toHaveProperty('value')
-    }
-  })
+  it.each([
+    [0, 'write at least 1/h'],
+    ['0', 'write at least 1/h'],
+    ['0MiB', 'write at least 1MiB/h'],
+    ['0/sec', 'write at least 1/h'],
+    ['0 MB per second', 'write at least 1MiB/h'],
+    ['0k/s', 'write at least 1/h'],
+    ['5000000000', 'write a unit of time with it: 5000000000/m or 5000000000/h'],
+    ['5000000k/s', 'write 5000000KiB/s for bytes'],
+    ['9000000000 per second', 'write at most 1000000000/s'],
+  ])('%s is not cured with one that is refused', (raw, cure) => expect(readRate(raw)).toMatchObject({ cure }))
 })
 
 describe('a rule', () => {
@@ -194,6 +215,154 @@ describe('a rule', () => {
     expect(wrong('rate: 1/s, costs: [{commands: +lrnge, cost: 2}]')).toEqual([
       ['costs[0].commands', '"+lrnge" names no command', 'did you mean +lrange?'],
     ])
+  })
+})
+
+describe('one wrong entry in a list', () => {
+  const ENTRIES = [
+    '{name: same, rate: 1/s, maxDelay: 1s}',
+    '{name: same, rate: 1/s, burst: 1MiB}',
+    '{name: starless, rate: 1/s, per: match, keys: a}',
+    '{name: typo, rate: 1/s, commands: "+@wriet"}',
+  ]
+  const THEIRS = ['[0].maxDelay', '[1].name', '[1].burst', '[2].keys', '[3].commands']
+
+  function told(...entries: readonly string[]): readonly string[] {
+    return problems(`limits: [${entries.join(', ')}]`).map(({ path }) => path.replace('tenants.acme.limits', ''))
+  }
+
+  it.each([
+    ['foo', ''],
+    ['null', ''],
+    ['[a]', ''],
+    ['{name: x, rate: 1/s, burst: 0B}', '.burst'],
+    ['{name: x, rate: 1/s, keys: ""}', '.keys'],
+    ['{name: x, rate: 1/s, costs: [foo]}', '.costs[0]'],
+  ])('%s does not hide what the others mean', (entry, at) => {
+    expect(told(...ENTRIES)).toEqual(THEIRS)
+    expect(told(...ENTRIES, entry)).toEqual([...THEIRS, `[4]${at}`])
+    const [first, ...rest] = told(entry, '{name: x, rate: 1/s, buckets: 1}', '{name: x, rate: 2/s}')
+    // The same name as the wrong one's is a third one's problem only where the wrong one has it.
+    expect([first, ...rest.filter((path) => !path.endsWith('.name'))]).toEqual([`[0]${at}`, '[1].buckets'])
+  })
+
+  it('is told as what it is, however many there are', () => {
+    expect(wrongs('limits: [null, foo, 3, [a], {name: x, rate: 1/s, costs: [null, foo]}]')).toEqual([
+      ['limits[0]', 'must be a map, not an empty value'],
+      ['limits[1]', 'must be a map, not "foo"'],
+      ['limits[2]', 'must be a map, not 3'],
+      ['limits[3]', 'must be a map, not a list'],
+      ['limits[4].costs[0]', 'must be a map, not an empty value'],
+      ['limits[4].costs[1]', 'must be a map, not "foo"'],
+    ])
+  })
+
+  it('is not cured with an empty map, which would be refused', () => {
+    expect(problems('limits: [foo]').map(({ cure }) => cure)).toEqual([
+      'write its keys after the "- ", at least name and rate',
+    ])
+  })
+
+  it('of a list that two tenants share is told twice, and so is what the others mean', () => {
+    const text = `
+listeners: [{address: 127.0.0.1:6380}]
+upstreams: {main: {url: redis://h}}
+tenants:
+  a: {upstream: main, users: {default: {password: x}}, limits: &rules [null, foo, {name: x, rate: 1/s, commands: [+get]}]}
+  b: {upstream: main, users: {default: {password: y}}, limits: *rules}
+`
+    const told = problemsOf(text).map(({ path, message }) => `${path.replace('tenants.', '')} ${message}`)
+    const each = [
+      '[0] must be a map, not an empty value',
+      '[1] must be a map, not "foo"',
+      '[2].commands is a list, not text',
+    ]
+    expect(told.sort()).toEqual(['a', 'b'].flatMap((name) => each.map((one) => `${name}.limits${one}`)))
+  })
+
+  it('among listeners, extensions and sentinels neither', () => {
+    const text = `
+listeners: [foo, {address: 127.0.0.1:6380, tenant: nobody}, {address: unix:/x, mode: "0660", login: optional}]
+upstreams:
+  main: {sentinel: {master: m, nodes: [3, "a:1", "a:1"]}}
+tenants:
+  acme: {upstream: main, extensions: [foo, locks], users: {default: {password: x}}}
+`
+    expect(problemsOf(text).map(({ path }) => path)).toEqual([
+      'listeners[0]',
+      'listeners[1].tenant',
+      'listeners[2].login',
+      'upstreams.main.sentinel.nodes[0]',
+      'upstreams.main.sentinel.nodes[2]',
+      'tenants.acme.extensions[0]',
+      'tenants.acme.extensions[1]',
+    ])
+  })
+
+  it('with commands of the wrong kind has no costs that miss them', () => {
+    expect(told('{name: x, rate: 1/s, commands: [+ping], costs: [{commands: +ping, cost: 2}]}')).toEqual([
+      '[0].commands',
+    ])
+  })
+})
+
+describe('a cure', () => {
+  const NUMBERS = ['0', '00', '1', '1000', '4096', '5000000000', '99999999999999', '1048577', '9'.repeat(30)]
+  const UNITS = [
+    '',
+    'B',
+    'k',
+    'MB',
+    ' gib',
+    'GiB',
+    'ms',
+    ' sec',
+    'min',
+    'h',
+    'days',
+    '/s',
+    '/sec',
+    ' per hour',
+    'k/s',
+    'MBps',
+    'GiB/h',
+    'rpm',
+  ]
+  const RAW = NUMBERS.flatMap((number) => [Number(number), ...UNITS.map((unit) => number + unit)])
+
+  it.each<[string, (raw: unknown) => Reading<unknown>, RegExp]>([
+    ['size', readSize, /\d+(?:B|KiB|MiB|GiB)\b/g],
+    ['duration', readDuration, /\d+(?:ms|s|m|h)\b/g],
+    ['rate', readRate, /\d+(?:B|KiB|MiB|GiB)?\/[smh]\b/g],
+    ['burst', (raw) => burst.read(raw), /\d+(?:B|KiB|MiB|GiB)\b|\d+(?= without)/g],
+  ])('of a %s names only what can be read', (_, read, spelling) => {
+    let named = 0
+    for (const raw of RAW) {
+      const reading = read(raw)
+      if ('value' in reading) continue
+      for (const [text] of reading.cure.matchAll(spelling)) {
+        named++
+        const again = /^\d+$/.test(text) ? Number(text) : text
+        expect(read(again), `${raw}: ${reading.cure}`).toHaveProperty('value')
+      }
+      expect(reading.cure).not.toMatch(/Infinity|NaN|undefined|\de\+/)
+    }
+    expect(named).toBeGreaterThan(20)
+  })
+
+  it.each([
+    ['replyUnit: 0', 'write a size of at least 1B'],
+    ['replyUnit: 0k', 'write a size of at least 1B'],
+    ['burst: "0"', 'write a number from 1 to 1000000000, or a size, such as 64KiB'],
+    ['action: delay, maxDelay: 0', 'write a duration of at least 1ms'],
+    ['action: delay, maxDelay: 0sec', 'write a duration of at least 1ms'],
+    ['action: delay, maxDelay: 100d', 'write at most 596h'],
+    ['action: delay, maxDelay: 5000', 'write a unit with it: 5000ms, 5000s or 5000m'],
+  ])('%s', (keys, cure) => expect(wrong(`rate: 1/s, ${keys}`).map((one) => one[2])).toEqual([cure]))
+
+  it('does not quote what is wrong in quotes too', () => {
+    expect(problems('limits: [{name: 1.5, rate: 1/s}]')[0].cure).toBe('write a name of 1 to 64 letters, digits, _ or -')
+    expect(problems('limits: [{name: 15, rate: 1/s}]')[0].cure).toBe('put it in quotes: "15"')
   })
 })
 
