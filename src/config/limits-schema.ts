@@ -4,7 +4,7 @@ import { conditional, count, defaulted, duration, oneOf, optional, rate, require
 import { formatDuration } from './units.ts'
 
 /** What keys are that mean something beside another key only, where they are absent. */
-export const IF_ABSENT = { maxDelay: 1000, maxDelayed: 10_000, onError: 'local', buckets: 100_000 } as const
+export const IF_ABSENT = { maxDelay: 1000, maxDelayed: 100_000, onError: 'local', buckets: 100_000 } as const
 
 /** What a rule counts where it does not say so. */
 const EVERYTHING = '+@all -@connection -@transaction'
@@ -51,7 +51,7 @@ export const limit = z
     maxDelayed: conditional(
       count(1, 1_000_000),
       IF_ABSENT.maxDelayed,
-      'With `action: delay`. Most requests that wait because of this rule in this process; beyond it they are rejected.',
+      'With `action: delay` or `scope: global`. Most requests that wait because of this rule in this process, for their time or for tokens from the upstream; beyond it they are rejected.',
     ),
     onError: conditional(
       oneOf('allow', 'local', 'deny'),

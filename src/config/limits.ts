@@ -103,7 +103,12 @@ function checkMeaning(shape: LimitShape, at: Path, report: Report): void {
   const inBytes = `means nothing with a rate in bytes, ${rate?.text}`
   const rules: readonly (readonly [key: keyof LimitShape, fits: boolean, message: string, cure: string])[] = [
     ['maxDelay', says('action', action === 'delay'), `means nothing with action: ${action}`, 'action: delay'],
-    ['maxDelayed', says('action', action === 'delay'), `means nothing with action: ${action}`, 'action: delay'],
+    [
+      'maxDelayed',
+      says('action', action === 'delay' || scope === 'global'),
+      `means nothing with action: ${action}`,
+      'action: delay',
+    ],
     ['onError', says('scope', scope === 'global'), `means nothing with scope: ${scope}`, 'scope: global'],
     ['buckets', says('per', per !== 'tenant'), 'means nothing with per: tenant', 'per: user, address or match'],
     ['costs', operations, inBytes, 'a rate in operations, such as 100/s'],

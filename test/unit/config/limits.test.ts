@@ -129,7 +129,7 @@ describe('a rule', () => {
       scope: 'local',
       action: 'reject',
       maxDelay: 1000,
-      maxDelayed: 10_000,
+      maxDelayed: 100_000,
       onError: 'local',
       commands: '+@all -@connection -@transaction',
       keys: undefined,
