@@ -144,7 +144,7 @@ export const upstream = z
         window: defaulted(
           size,
           '32KiB',
-          'What may then be sent and unanswered on a connection; the rest waits for its turn. Less: shorter waits for the others. More: bigger batches. Grows with the round trip, if that is above 0.5 ms; at most 1 MiB, which holds while one tenant sends.',
+          'What may then be sent and unanswered on a connection; the rest waits for its turn. Less: shorter waits for the others. More: bigger batches. A request counts as 128 bytes or more. Grows with the round trip, if that is above 0.5 ms; at most 1 MiB, which holds while one tenant sends.',
         ),
       })
       .prefault({})

@@ -155,11 +155,12 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
 
   flush(): void {
     this.dirty = false
-    const { queue } = this
-    if (this.life.state !== 'ready' || this.frozen || !queue.sendable) return
+    if (this.life.state !== 'ready' || this.frozen || !this.queue.sendable) return
     const { now } = this.host.clock
-    if (queue.next === undefined) this.askedAt = now
-    const parts = queue.gather(now)
+    if (this.queue.next === undefined) this.askedAt = now
+    // Under a standing load it never is empty: so once in a while it is let run dry.
+    else if (this.sharing?.outdated(now) === true) return
+    const parts = this.queue.gather(now)
     if (parts.length > 0) this.wire.write(parts)
   }
 
@@ -183,12 +184,9 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   }
 
   onBytes(buf: Buffer, start: number, end: number): void {
-    const now = this.host.clock.tick()
-    this.lastBytesAt = now
-    if (this.askedAt !== 0) {
-      this.sharing?.answered(now - this.askedAt, this.epoch)
-      this.askedAt = 0
-    }
+    this.lastBytesAt = this.host.clock.tick()
+    if (this.askedAt > 0) this.sharing?.answered(this.lastBytesAt - this.askedAt, this.epoch, this.lastBytesAt)
+    this.askedAt = 0
     try {
       const at = this.life.state === 'ready' ? start : this.greet(buf, start, end)
       if (at < end) this.replyPath.take(buf, at, end, this.wire.stableReads)

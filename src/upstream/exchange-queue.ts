@@ -23,8 +23,9 @@ export class ExchangeQueue {
   next: Exchange | undefined = undefined
   length = 0
   abandoned = 0
-  /** Bytes sent and unanswered. */
+  /** Sent and unanswered: bytes, and how many. */
   inFlight = 0
+  private sent = 0
   /** Bytes scheduled. */
   waiting = 0
   private lastSent: Exchange | undefined = undefined
@@ -47,9 +48,7 @@ export class ExchangeQueue {
   schedule(x: Exchange): void {
     x.moveTo('scheduled')
     x.next = undefined
-    if (this.last === undefined) this.first = x
-    else this.last.next = x
-    this.last = x
+    this.append(x, x)
     this.length++
     this.waiting += x.size
     const { sharing } = this
@@ -59,39 +58,63 @@ export class ExchangeQueue {
   /** Something is scheduled, and perhaps fits the window: gather() knows. */
   get sendable(): boolean {
     if (this.first === undefined && this.fair.empty) return false
-    return this.inFlight < (this.sharing === undefined ? WINDOW : this.sharing.limit)
+    const { sharing } = this
+    return sharing === undefined ? this.inFlight < WINDOW : this.inFlight < sharing.limit && this.sent < sharing.most
   }
 
   /** Moves what fits the window to `sent`, and returns its bytes. Neighbours in the same slab become one span. */
   gather(now: number): Buffer[] {
-    const { fair, sharing } = this
-    const spans = new Spans()
+    const { sharing } = this
     const shared = sharing?.judge(now) === true
     const limit = sharing === undefined ? WINDOW : sharing.limit
-    if (fair.empty && !(shared && this.inFlight + this.waiting > limit)) this.sendFirst(limit, now, spans)
-    else this.sendFair(limit, now, spans)
-    return spans.end()
-  }
-
-  private sendFirst(limit: number, now: number, spans: Spans): void {
+    if (!this.fair.empty || (shared && this.exceeds(sharing))) this.choose(sharing as Sharing, now)
+    const parts: Buffer[] = []
     const begin = this.first
+    let bytes: Buffer | undefined
+    let start = 0
+    let end = 0
     let before: Exchange | undefined
     let x = begin
     while (x !== undefined && this.inFlight < limit) {
-      this.send(x, now, spans)
+      x.moveTo('sent')
+      x.since = now
+      const size = x.size
+      this.inFlight += size
+      this.waiting -= size
+      if (x.bytes === bytes && x.start === end) {
+        end = x.end
+      } else {
+        if (bytes !== undefined) parts.push(bytes.subarray(start, end))
+        bytes = x.bytes
+        start = x.start
+        end = x.end
+      }
+      if (x.tail !== undefined) {
+        parts.push(bytes.subarray(start, end), x.tail)
+        bytes = undefined
+      }
       before = x
       x = x.next
+      this.sent++
     }
-    if (before === undefined) return
+    if (bytes !== undefined) parts.push(bytes.subarray(start, end))
+    if (before === undefined) return parts
     if (this.lastSent === undefined) this.next = begin
     else this.lastSent.next = begin
     this.lastSent = before
     before.next = undefined
     this.first = x
     if (x === undefined) this.last = undefined
+    return parts
   }
 
-  private sendFair(limit: number, now: number, spans: Spans): void {
+  /** Not all that is scheduled may be sent now. */
+  private exceeds({ limit, most }: Sharing): boolean {
+    return this.inFlight + this.waiting > limit || this.length > most
+  }
+
+  /** Has all that is scheduled wait in `fair`, but for what has its turn and fits the window now. */
+  private choose(sharing: Sharing, now: number): void {
     const { fair } = this
     for (let x = this.first; x !== undefined; ) {
       const after: Exchange | undefined = x.next
@@ -100,24 +123,21 @@ export class ExchangeQueue {
     }
     this.first = undefined
     this.last = undefined
-    if (fair.contested) this.sharing?.round(fair, now)
-    while (this.inFlight < limit) {
+    if (fair.contested) sharing.round(fair, now)
+    let bytes = this.inFlight
+    for (let count = this.sent; bytes < sharing.limit && count < sharing.most; count++) {
       const x = fair.take()
       if (x === undefined) return
-      this.send(x, now, spans)
-      if (this.lastSent === undefined) this.next = x
-      else this.lastSent.next = x
-      this.lastSent = x
+      bytes += x.size
+      this.append(x, x)
     }
   }
 
-  private send(x: Exchange, now: number, spans: Spans): void {
-    x.moveTo('sent')
-    x.since = now
-    const { size } = x
-    this.inFlight += size
-    this.waiting -= size
-    spans.add(x)
+  /** Schedules what is between the two behind the others. */
+  private append(begin: Exchange, end: Exchange): void {
+    if (this.last === undefined) this.first = begin
+    else this.last.next = begin
+    this.last = end
   }
 
   /** Takes the oldest sent exchange out. */
@@ -126,6 +146,7 @@ export class ExchangeQueue {
     if (this.next === undefined) this.lastSent = undefined
     x.next = undefined
     this.length--
+    this.sent--
     this.inFlight -= x.size
     if (x.place === 'abandoned') this.abandoned--
   }
@@ -184,9 +205,9 @@ export class ExchangeQueue {
     const begin = this.parked
     if (begin === undefined) return
     this.parked = undefined
-    if (this.last === undefined) this.first = begin
-    else this.last.next = begin
-    for (let x: Exchange | undefined = begin; x !== undefined; x = x.next) this.last = x
+    let end = begin
+    while (end.next !== undefined) end = end.next
+    this.append(begin, end)
   }
 
   /** Puts what is in `fair` back in front of the other scheduled ones, which came later, in the order of turns. */
@@ -194,15 +215,8 @@ export class ExchangeQueue {
     const { first, last } = this
     this.first = undefined
     this.last = undefined
-    for (let x = this.fair.take(); x !== undefined; x = this.fair.take()) {
-      if (this.last === undefined) this.first = x
-      else this.last.next = x
-      this.last = x
-    }
-    if (first === undefined) return
-    if (this.last === undefined) this.first = first
-    else this.last.next = first
-    this.last = last
+    for (let x = this.fair.take(); x !== undefined; x = this.fair.take()) this.append(x, x)
+    if (first !== undefined && last !== undefined) this.append(first, last)
   }
 
   /** Sent, scheduled and parked. */
@@ -238,34 +252,8 @@ export class ExchangeQueue {
     this.length = 0
     this.abandoned = 0
     this.inFlight = 0
+    this.sent = 0
     this.waiting = 0
     return begin
-  }
-}
-
-/** The bytes of a batch: neighbours in the same slab become one span. */
-class Spans {
-  private readonly parts: Buffer[] = []
-  private bytes: Buffer | undefined = undefined
-  private start = 0
-  private to = 0
-
-  add(x: Exchange): void {
-    if (x.bytes === this.bytes && x.start === this.to) {
-      this.to = x.end
-    } else {
-      if (this.bytes !== undefined) this.parts.push(this.bytes.subarray(this.start, this.to))
-      this.bytes = x.bytes
-      this.start = x.start
-      this.to = x.end
-    }
-    if (x.tail === undefined) return
-    this.parts.push(x.bytes.subarray(this.start, this.to), x.tail)
-    this.bytes = undefined
-  }
-
-  end(): Buffer[] {
-    if (this.bytes !== undefined) this.parts.push(this.bytes.subarray(this.start, this.to))
-    return this.parts
   }
 }

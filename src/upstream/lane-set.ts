@@ -63,6 +63,7 @@ export class LaneSet implements Via {
   /** Where requests are written that find no lane ready. */
   private readonly spare = new Slab()
   private readonly host: LaneHost
+  private readonly sharing: Sharing | undefined
   private readonly backoff = new Backoff(50, 2000)
   private opening = false
   /** Its last lane was lost, or could not be had, though those of another set may still look well. */
@@ -73,6 +74,7 @@ export class LaneSet implements Via {
   constructor(key: LaneKey, host: LaneHost) {
     this.key = key
     this.host = host
+    this.sharing = host.lanesets.sharing
   }
 
   fits(protocol: 2 | 3, bulk: boolean): boolean {
@@ -140,7 +142,7 @@ export class LaneSet implements Via {
    * however long its queue: they take turns in one queue, and a second lane would only put more of the flood in front of them.
    */
   private pick(): Connection | undefined {
-    const { sharing } = this.host.lanesets
+    const { sharing } = this
     const busy = sharing !== undefined && sharing.limit < WINDOW ? Number.POSITIVE_INFINITY : BUSY
     let best: Connection | undefined
     let load = Number.POSITIVE_INFINITY

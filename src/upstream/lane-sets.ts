@@ -34,6 +34,21 @@ export class LaneSets {
     for (const set of this.sets) if (set !== undefined) yield set
   }
 
+  /** What the turns were like, and what each tenant has waiting on each lane now; undefined: first come, first served. */
+  fairness() {
+    const { sharing } = this
+    if (sharing === undefined) return undefined
+    const lanes = [...this.all()].flatMap(({ connections, key }) =>
+      connections.map(({ queue }) => ({
+        protocol: key.protocol,
+        size: key.size,
+        inFlight: queue.inFlight,
+        waiting: [...queue.lengths().values()],
+      })),
+    )
+    return { ...sharing.view(), lanes }
+  }
+
   /** Bytes held in front of all of them. */
   get heldBytes(): number {
     let sum = 0

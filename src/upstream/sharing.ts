@@ -10,12 +10,19 @@ const SHARED_FOR = 10_000
 /** Round trip, in milliseconds, up to which `fairness.window` holds as it is. */
 const NEAR = 0.5
 
+/** A request costs the server at least as much as so many bytes: of smaller ones, no more than of such are in flight. */
+const LEAST = 128
+
+/** Milliseconds for which a round trip is believed, and how many it takes to believe one: most are too long, none too short. */
+const MEASURE = 10_000
+const SAMPLES = 8
+
 /** Milliseconds between two looks at the queues, and for which at least their lengths are remembered. */
 const LOOK = 10
 const REMEMBER = 10_000
 
 /** What a tenant had waiting; `rounds`: how often somebody else waited, too. The most of each that was seen. */
-export interface Waited {
+interface Waited {
   readonly tenant: number
   rounds: number
   requests: number
@@ -28,13 +35,18 @@ export interface Waited {
  * waits in fair queues. How little depends on the round trip: to a distant server the line has to be full, or it is idle.
  */
 export class Sharing {
-  /** Bytes that may be in flight on one lane. */
+  /** What may be in flight on one lane: bytes, and requests. */
   limit = WINDOW
+  most = Number.POSITIVE_INFINITY
   /** Of the exchange that was scheduled last; -1: there was none. */
   tenant = -1
   private changed = false
   private until = 0
+  /** The shortest since `measuredAt`, and of the time before. */
   private rtt = Number.POSITIVE_INFINITY
+  private rttBefore = Number.POSITIVE_INFINITY
+  private measuredAt = Number.NEGATIVE_INFINITY
+  private samples = 0
   private epoch = 0
   private readonly window: number
   private rounds = 0
@@ -55,22 +67,38 @@ export class Sharing {
     this.tenant = tenant
   }
 
-  /** Whether tenants share at `now` (clock time); sets the limit. */
+  /** Whether tenants share at `now` (clock time); sets the limits. */
   judge(now: number): boolean {
     if (this.changed) {
       this.changed = false
       this.until = now + SHARED_FOR
     }
     const shared = now < this.until
-    this.limit = shared ? Math.min(WINDOW, this.window * Math.max(1, this.rtt / NEAR)) : WINDOW
+    const rtt = Math.min(this.rtt, this.rttBefore)
+    this.limit = shared ? Math.min(WINDOW, Math.round(this.window * Math.max(1, rtt / NEAR))) : WINDOW
+    this.most = this.limit < WINDOW ? Math.ceil(this.limit / LEAST) : Number.POSITIVE_INFINITY
     return shared
   }
 
   /** The server answered after so many milliseconds; it had nothing else of that connection to do. `epoch`: of the connection. */
-  answered(time: number, epoch: number): void {
-    if (epoch < this.epoch || (epoch === this.epoch && time > this.rtt)) return
-    this.rtt = time
-    this.epoch = epoch
+  answered(time: number, epoch: number, now: number): void {
+    if (epoch < this.epoch) return
+    if (epoch > this.epoch || now - this.measuredAt > MEASURE) {
+      // The way may have become longer. That may be bad luck, so the best of the time before counts, too.
+      this.rttBefore = epoch > this.epoch ? time : this.rtt
+      this.rtt = time
+      this.epoch = epoch
+      this.measuredAt = now
+      this.samples = 0
+    } else if (time < this.rtt) {
+      this.rtt = time
+    }
+    this.samples++
+  }
+
+  /** It is time to measure the round trip again, on a lane where nothing is under way; it is known once. */
+  outdated(now: number): boolean {
+    return now < this.until && (now - this.measuredAt > MEASURE || this.samples < SAMPLES)
   }
 
   /** Several tenants wait, and the next are chosen. */

@@ -140,7 +140,7 @@ export class Upstream implements TopologyHost, NodeOwner {
       why: suspension.why,
       moves: { count: moves.count, lossy: moves.lossy, unproven: moves.unproven, took: moves.took },
       topology: topology.view(),
-      fairness: primary.lanesets.sharing?.view(),
+      fairness: primary.lanesets.fairness(),
       replicas: replicas.view(),
     }
   }

@@ -21,6 +21,8 @@ export interface Buckets {
    * milliseconds have passed. More: not taken, and can be in so many. PENDING: not taken, not known yet.
    */
   take(slot: number, cost: number, now: number, patience: number): number
+  /** So many tokens would be taken without a wait, one after the other. */
+  spare(slot: number, now: number): number
   /** Takes them whether they are there or not; later ones pay for it. */
   charge(slot: number, cost: number, now: number): void
   /** Gives back what was taken just now. */

@@ -55,21 +55,36 @@ export class ClientLimits implements ClientPolicy, Asker {
 
   /** As long as every rule has tokens, which is the rule, nothing is kept of what was taken from which. */
   onRequest(spec: CommandSpec, request: PolicyRequest, now: number, ruling: Ruling): Verdict {
+    const { run, time } = this.limits
     const plan = this.limits.planOf(spec)
     const { always, byKey } = plan
     if (always.length === 0 && byKey.length === 0) return 'go'
-    const time = this.limits.time.at(now)
     const bytes = request.end - request.start
+    let keyed = false
+    if (byKey.length > 0) {
+      this.findKeys(spec, request)
+      keyed = this.someKeyCounts(plan, request)
+    }
+    if (!keyed && run.passes(this, plan, now, bytes)) {
+      if (plan.metered.length > 0) ruling.meter = this.planMeter(plan)
+      return 'go'
+    }
+    run.settle()
+    const at = time.at(now)
     for (let i = 0; i < always.length; i++) {
-      const { rule, at, cost } = always[i]
-      const wait = rule.buckets.take(this.slots[at], rule.bytes ? bytes : cost, time, rule.patience)
+      const counted = always[i]
+      const { rule } = counted
+      const wait = rule.buckets.take(this.slots[counted.at], rule.bytes ? bytes : counted.cost, at, rule.patience)
       if (wait !== 0) return this.slowly(plan, i, wait, spec, request, now, ruling)
       rule.allowed++
     }
     if (plan.metered.length > 0) ruling.meter = this.planMeter(plan)
-    if (byKey.length === 0) return 'go'
-    this.limits.asking.begin(time, spec.route !== 'local')
-    return this.conclude(plan, this.takeByKeys(plan, spec, request, ruling), always.length, bytes, now, ruling)
+    if (!keyed) {
+      run.follow(this, plan, now, at, this.slots)
+      return 'go'
+    }
+    this.limits.asking.begin(at, spec.route !== 'local')
+    return this.conclude(plan, this.takeByKeys(plan, request, ruling), always.length, bytes, now, ruling)
   }
 
   /** The rule at `from` has said `wait`, those in front of it nothing. */
@@ -95,7 +110,8 @@ export class ClientLimits implements ClientPolicy, Asker {
       passed = i === from ? asking.judge(rule, slot, tokens, wait, this) : asking.take(rule, slot, tokens, this)
     }
     if (passed && plan.metered.length > 0) ruling.meter = this.planMeter(plan)
-    passed = passed && (plan.byKey.length === 0 || this.takeByKeys(plan, spec, request, ruling))
+    // Its keys have been looked for already.
+    passed = passed && this.takeByKeys(plan, request, ruling)
     return this.conclude(plan, passed, from, bytes, now, ruling)
   }
 
@@ -121,8 +137,7 @@ export class ClientLimits implements ClientPolicy, Asker {
     return 'reply'
   }
 
-  /** Rules that look at keys. False: one refuses the request. */
-  private takeByKeys(plan: Plan, spec: CommandSpec, request: PolicyRequest, ruling: Ruling): boolean {
+  private findKeys(spec: CommandSpec, request: PolicyRequest): void {
     const { keys } = this.limits
     if (spec.firstKey > 0 && spec.firstKey === spec.lastKey) {
       keys.count = 1
@@ -130,7 +145,23 @@ export class ClientLimits implements ClientPolicy, Asker {
     } else {
       findKeys(spec, request.view(), keys)
     }
-    for (let i = 0; i < plan.byKey.length; i++) if (!this.takeByKey(plan.byKey[i], request, ruling)) return false
+  }
+
+  /** Most requests are none of these rules' business, and cost no more than to see that. */
+  private someKeyCounts({ byKey }: Plan, { args, argc, buf }: PolicyRequest): boolean {
+    const { keys } = this.limits
+    for (let i = 0; i < byKey.length; i++) {
+      const pattern = byKey[i].rule.keys as KeyPart
+      for (let k = 0; k < keys.count && keys.at[k] < argc; k++) {
+        if (pattern.matches(buf, args[2 * keys.at[k]], args[2 * keys.at[k] + 1])) return true
+      }
+    }
+    return false
+  }
+
+  /** Rules that look at keys, behind findKeys(). False: one refuses the request. */
+  private takeByKeys({ byKey }: Plan, request: PolicyRequest, ruling: Ruling): boolean {
+    for (let i = 0; i < byKey.length; i++) if (!this.takeByKey(byKey[i], request, ruling)) return false
     return true
   }
 
@@ -185,6 +216,7 @@ export class ClientLimits implements ClientPolicy, Asker {
   }
 
   leave(): void {
+    this.limits.run.settle()
     this.limits.rules.forEach((rule, at) => {
       const slot = this.slots[at]
       if (slot === SHARED) return

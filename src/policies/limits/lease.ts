@@ -95,6 +95,11 @@ export class Lease implements Leaseholder {
     return true
   }
 
+  /** What take() would give without asking anybody. */
+  spare(now: number): number {
+    return now < this.endsAt && this.waiters.size === 0 ? this.tokens : 0
+  }
+
   private runLow(now: number): void {
     this.want(now)
     if (this.tokens < 0) this.terms.attend(this, now)

@@ -129,6 +129,10 @@ export class LeasedBuckets implements Buckets, LeaseTerms, LeaseRule {
     lease.wait({ cost, needed, since: now, until: now + patience, delay, decide: counted }, now)
   }
 
+  spare(slot: number, now: number): number {
+    return this.failing(now) ? 0 : (this.bySlot[slot] as Lease).spare(now)
+  }
+
   charge(slot: number, cost: number, now: number): void {
     const lease = this.bySlot[slot]
     if (lease === undefined) return

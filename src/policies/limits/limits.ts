@@ -43,6 +43,7 @@ export class Limits implements Policy, LimitsHost {
 
   open(tenant: Tenant, _env: PolicyEnv, before: TenantPolicy | undefined): TenantPolicy | undefined {
     const old = before as TenantLimits | undefined
+    old?.run.settle()
     if (tenant.limits.length === 0) return undefined
     const kept = new Set<Rule>()
     const rules = tenant.limits.map((options) => {
@@ -86,12 +87,18 @@ export class Limits implements Policy, LimitsHost {
 
   private sweep(): void {
     const time = this.time.at(this.env.clock.tick())
-    for (const { rules } of this.tenants.values()) for (const rule of rules) rule.buckets.sweep(time)
+    for (const { rules, run } of this.tenants.values()) {
+      run.settle()
+      for (const rule of rules) rule.buckets.sweep(time)
+    }
   }
 
   view(): readonly LimitView[] {
     const time = this.time.at(this.env.clock.tick())
-    return [...this.tenants].flatMap(([tenant, { rules }]) => rules.map((rule) => viewRule(tenant, rule, time)))
+    return [...this.tenants].flatMap(([tenant, { rules, run }]) => {
+      run.settle()
+      return rules.map((rule) => viewRule(tenant, rule, time))
+    })
   }
 
   stop(): void {

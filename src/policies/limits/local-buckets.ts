@@ -78,6 +78,10 @@ export class LocalBuckets implements Buckets {
     return wait
   }
 
+  spare(slot: number, now: number): number {
+    return this.tokens(slot, now)
+  }
+
   charge(slot: number, cost: number, now: number): void {
     this.full[slot] = Math.max(this.full[slot], now - this.origin) + cost * this.interval
   }

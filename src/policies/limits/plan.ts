@@ -2,6 +2,7 @@ import type { CommandSpec, KeyList } from '../../commands/spec.ts'
 import type { Asking } from './asking.ts'
 import type { LimiterTime } from './limiter-time.ts'
 import type { Rule } from './rule.ts'
+import type { Run } from './run.ts'
 
 /** A rule that counts a command. */
 export interface Counted {
@@ -29,6 +30,8 @@ export interface Planned {
   readonly rules: readonly Rule[]
   readonly time: LimiterTime
   readonly asking: Asking
+  /** Requests that have passed and are not counted yet. */
+  readonly run: Run
   /** Of the request at hand. */
   readonly keys: KeyList
   planOf(spec: CommandSpec): Plan

@@ -6,6 +6,7 @@ import { ClientLimits } from './client-limits.ts'
 import type { LimiterTime } from './limiter-time.ts'
 import type { Counted, Plan, Planned } from './plan.ts'
 import type { Rule } from './rule.ts'
+import { Run } from './run.ts'
 
 /** What the limits of all tenants share. */
 export interface LimitsHost {
@@ -21,6 +22,7 @@ export class TenantLimits implements TenantPolicy, Planned {
   readonly rules: readonly Rule[]
   readonly time: LimiterTime
   readonly asking: Asking
+  readonly run = new Run()
   /** Of the request at hand. */
   readonly keys: KeyList
   private readonly tenant: string

@@ -103,7 +103,7 @@ const NEAR = 0.1
 /** A queue that tenants share, with so many bytes in flight, and clients by name. */
 function shared(window: number) {
   const sharing = new Sharing({ mode: 'on', window })
-  sharing.answered(NEAR, 0)
+  sharing.answered(NEAR, 0, 0)
   const queue = new ExchangeQueue(sharing)
   const nameOf = new Map<Exchange, string>()
   const client = (tenantIndex: number) => Object.assign(new Control(), { tenantIndex })
@@ -141,12 +141,12 @@ test('one tenant alone has the whole window, also beside requests of our own', (
 })
 
 test('where two share, little is in flight, and who has little waiting passes who has much', () => {
-  const { queue, client, add, answer, gather } = shared(1000)
+  const { queue, client, add, answer, gather } = shared(2000)
   const [a, b] = [client(1), client(2)]
-  for (let i = 0; i < 500; i++) add(a, `a${i}`, 100)
-  add(b, 'b0', 100)
+  for (let i = 0; i < 500; i++) add(a, `a${i}`, 200)
+  add(b, 'b0', 200)
   gather(0)
-  expect(queue.inFlight).toBe(1000)
+  expect(queue.inFlight).toBe(2000)
   expect([...queue.lengths().values()].map(({ tenant }) => tenant).toSorted()).toEqual([1, 2])
   const order: string[] = []
   const work = (until: string) => {
@@ -156,13 +156,22 @@ test('where two share, little is in flight, and who has little waiting passes wh
     }
   }
   work('b0')
-  // What was in flight, and a turn of a, which is twenty of these.
-  expect(order.length).toBeLessThanOrEqual(40)
+  // What was in flight, and a turn of a, which is ten of these.
+  expect(order.length).toBeLessThanOrEqual(30)
   // Once more, with the queue of a as long as ever.
   order.length = 0
-  add(b, 'b1', 100)
+  add(b, 'b1', 200)
   work('b1')
-  expect(order.length).toBeLessThanOrEqual(40)
+  expect(order.length).toBeLessThanOrEqual(30)
+})
+
+test('small requests count as somewhat larger ones', () => {
+  const { queue, client, add, gather } = shared(1280)
+  add(client(2), 'b0')
+  for (let i = 0; i < 100; i++) add(client(1), `${i}`, 2)
+  gather(0)
+  expect([...queue.all()].filter(({ place }) => place === 'sent')).toHaveLength(10)
+  expect(queue.sendable).toBe(false)
 })
 
 test('once the other tenant has been quiet for a while, the window is whole again', () => {
@@ -180,13 +189,33 @@ test('once the other tenant has been quiet for a while, the window is whole agai
 
 test('the farther the server is, the more is in flight', () => {
   const { queue, sharing, client, add, gather } = shared(1000)
-  sharing.answered(20, 1)
+  sharing.answered(20, 1, 0)
   add(client(2), 'b0')
-  for (let i = 0; i < 1000; i++) add(client(1), `a${i}`, 100)
+  for (let i = 0; i < 1000; i++) add(client(1), `a${i}`, 200)
   gather(0)
   // 20 ms are forty times as far as 0.5.
   expect(queue.inFlight).toBeGreaterThan(39_900)
-  expect(queue.inFlight).toBeLessThan(40_200)
+  expect(queue.inFlight).toBeLessThan(40_300)
+})
+
+test('a way that became longer is noticed, if not at the first slow answers', () => {
+  const { queue, sharing, client, add, gather } = shared(1000)
+  expect(sharing.outdated(0)).toBe(false)
+  sharing.answered(20, 0, 10_001)
+  add(client(2), 'b0')
+  for (let i = 0; i < 1000; i++) add(client(1), `a${i}`, 200)
+  gather(10_500)
+  expect(queue.inFlight).toBeLessThan(1200)
+  for (let i = 0; i < 7; i++) {
+    expect(sharing.outdated(15_000)).toBe(true)
+    sharing.answered(20 + i, 0, 15_000)
+  }
+  expect(sharing.outdated(15_000)).toBe(false)
+  expect(sharing.outdated(20_400)).toBe(true)
+  for (let i = 0; i < 8; i++) sharing.answered(20 + i, 0, 20_400)
+  expect(sharing.outdated(20_400)).toBe(false)
+  gather(20_400)
+  expect(queue.inFlight).toBeGreaterThan(39_900)
 })
 
 test('with several tenants: what waits is parked with what its client has behind it, and goes later in its order', () => {
@@ -282,8 +311,10 @@ test('whatever happens in whatever order: nothing is lost, doubled or overtaken 
             const fresh = sent.slice(inFlight.length)
             expect(bytes.equals(Buffer.concat(fresh.map((x) => x.bytes)))).toBe(true)
             let sum = before
+            let count = inFlight.length
             for (const x of fresh) {
               expect(sum).toBeLessThan(sharing.limit)
+              expect(count++).toBeLessThan(sharing.most)
               sum += x.size
               const mine = unsent[clients.indexOf(x.client as never)]
               expect(mine.shift()).toBe(x)
@@ -293,7 +324,7 @@ test('whatever happens in whatever order: nothing is lost, doubled or overtaken 
             }
             const left = unsent.some((list, i) => list.length > 0 && !parked.has(clients[i]))
             // It sent what it could.
-            if (left) expect(queue.inFlight).toBeGreaterThanOrEqual(sharing.limit)
+            if (left) expect(queue.inFlight >= sharing.limit || inFlight.length >= sharing.most).toBe(true)
             break
           }
           case 'answer':
@@ -345,7 +376,7 @@ test('whatever happens in whatever order: nothing is lost, doubled or overtaken 
         expect(new Set(queue.all())).toEqual(new Set([...inFlight, ...unsent.flat()]))
         const visible = unsent.some((list, i) => list.length > 0 && !parked.has(clients[i]))
         expect(queue.head !== undefined).toBe(inFlight.length > 0 || visible)
-        expect(queue.sendable).toBe(visible && queue.inFlight < sharing.limit)
+        expect(queue.sendable).toBe(visible && queue.inFlight < sharing.limit && inFlight.length < sharing.most)
       }
     },
   )
