@@ -40,9 +40,9 @@ function sharedRow({ run, admitted, executed, share, busy, calm, late, leaseCall
 }
 
 const COST_ARMS = {
-  five: 'five rules, 100,000 names',
-  few: 'five rules, 1,000 names',
-  four: 'the four without per: match',
+  five: 'the five rules of the example',
+  few: 'the same, and every request has one of 1,000 names',
+  many: 'the same, and every request has one of 100,000 names',
 }
 const COST_HEADER = ['', 'pairs', 'without rules, µs', 'added, ns']
 function costRow({ command, arm, pairs, without, median, low, high }) {
