@@ -1,15 +1,29 @@
 import { type Meter, Meters } from '../../commands/delay.ts'
 import { findKeys } from '../../commands/keys.ts'
-import type { CommandSpec } from '../../commands/spec.ts'
+import type { CommandSpec, KeyList } from '../../commands/spec.ts'
 import type { Session } from '../../session/session.ts'
 import type { ClientPolicy, PolicyRequest, Ruling, Verdict } from '../policy.ts'
 import { bucketName } from './address-of.ts'
-import type { Asker } from './asking.ts'
+import type { Asker, Asking } from './asking.ts'
 import { SHARED } from './buckets.ts'
 import type { KeyPart } from './key-part.ts'
+import type { LimiterTime } from './limiter-time.ts'
 import { BucketMeter, KeyMeter } from './meters.ts'
-import type { Counted, Plan, Planned } from './plan.ts'
+import type { Counted, Plan } from './plan.ts'
 import type { Rule } from './rule.ts'
+import type { Run } from './run.ts'
+
+/** The limits of a tenant, as its clients need them. */
+export interface Planned {
+  readonly rules: readonly Rule[]
+  readonly time: LimiterTime
+  readonly asking: Asking
+  /** Requests that have passed and are not counted yet. */
+  readonly run: Run
+  /** Of the request at hand. */
+  readonly keys: KeyList
+  planOf(spec: CommandSpec): Plan
+}
 
 /** All limits of its tenant, as one client meets them. */
 export class ClientLimits implements ClientPolicy, Asker {

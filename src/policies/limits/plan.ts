@@ -1,8 +1,4 @@
-import type { CommandSpec, KeyList } from '../../commands/spec.ts'
-import type { Asking } from './asking.ts'
-import type { LimiterTime } from './limiter-time.ts'
 import type { Rule } from './rule.ts'
-import type { Run } from './run.ts'
 
 /** A rule that counts a command. */
 export interface Counted {
@@ -23,16 +19,4 @@ export interface Plan {
   readonly byKey: readonly Counted[]
   /** Of `always`, those that charge replies. */
   readonly metered: readonly Counted[]
-}
-
-/** The limits of a tenant, as its clients need them. */
-export interface Planned {
-  readonly rules: readonly Rule[]
-  readonly time: LimiterTime
-  readonly asking: Asking
-  /** Requests that have passed and are not counted yet. */
-  readonly run: Run
-  /** Of the request at hand. */
-  readonly keys: KeyList
-  planOf(spec: CommandSpec): Plan
 }
