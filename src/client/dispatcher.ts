@@ -4,7 +4,6 @@ import { notWhileSubscribed, wrongArity } from '../commands/refusal.ts'
 import { mayReadReplica } from '../commands/replicable.ts'
 import { type CommandSpec, FLAG } from '../commands/spec.ts'
 import { ERROR_BYTES } from '../errors.ts'
-import type { Chain } from '../policies/chains.ts'
 import type { Node } from '../upstream/node.ts'
 import { Answers } from './answers.ts'
 import type { DispatchClient } from './dispatch-client.ts'
@@ -95,30 +94,24 @@ export class Dispatcher {
     client.stats.requests[env.families[spec.index]]++
     client.session.lastCommand = spec.name
     const { chain } = client
-    if (chain !== undefined) {
-      this.ruled(client, chain, spec, request)
-      return
-    }
-    if (client.stats.monitors === undefined) this.handle(client, spec, request)
-    else this.handleWatched(client, spec, request)
-  }
-
-  /** The policies of its tenant decide first. */
-  private ruled(client: DispatchClient, chain: Chain, spec: CommandSpec, request: Incoming): void {
     const { ruling } = this.outgoing
-    if (chain.onRequest(spec, request, this.env.clock.now, ruling) === 'reply') {
+    const before = client.said
+    if (chain !== undefined && chain.onRequest(spec, request, ruling) === 'reply') {
       client.stats.error('RATELIMITED')
       this.reject(client, spec, ruling.refusal)
       return
     }
-    const before = client.said
     if (client.stats.monitors === undefined) this.handle(client, spec, request)
     else this.handleWatched(client, spec, request)
-    // Still here: Keyward has answered it itself, at once.
+    if (ruling.meter !== undefined || ruling.delay !== undefined) this.answeredAtOnce(client.said - before)
+  }
+
+  /** Nobody has taken what policies want with the request: Keyward has answered it itself, with so many bytes, or will. */
+  private answeredAtOnce(said: number): void {
+    const { ruling } = this.outgoing
     ruling.delay?.end(false)
     ruling.delay = undefined
-    if (ruling.meter === undefined) return
-    if (client.said > before) ruling.meter.replied(client.said - before)
+    if (said > 0) ruling.meter?.replied(said)
     ruling.meter = undefined
   }
 

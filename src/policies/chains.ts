@@ -11,11 +11,11 @@ export class Chain {
     this.policies = policies
   }
 
-  /** The first that answers a request ends the round. `now`: clock milliseconds. */
-  onRequest(spec: CommandSpec, request: PolicyRequest, now: number, ruling: Ruling): Verdict {
+  /** The first that answers a request ends the round. */
+  onRequest(spec: CommandSpec, request: PolicyRequest, ruling: Ruling): Verdict {
     let verdict: Verdict = 'go'
     for (let i = 0; i < this.policies.length; i++) {
-      const one = this.policies[i].onRequest(spec, request, now, ruling)
+      const one = this.policies[i].onRequest(spec, request, ruling)
       if (one === 'reply') return one
       if (one === 'wait') verdict = one
     }

@@ -33,8 +33,7 @@ export class Ruling {
 
 /** One policy for one client, from its login to its end. */
 export interface ClientPolicy {
-  /** `now`: clock milliseconds. */
-  onRequest(spec: CommandSpec, request: PolicyRequest, now: number, ruling: Ruling): Verdict
+  onRequest(spec: CommandSpec, request: PolicyRequest, ruling: Ruling): Verdict
   /** The client has left, or is somebody else now. */
   leave(): void
 }

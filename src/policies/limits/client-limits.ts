@@ -6,12 +6,11 @@ import type { ClientPolicy, PolicyRequest, Ruling, Verdict } from '../policy.ts'
 import { bucketName } from './address-of.ts'
 import type { Asker, Asking } from './asking.ts'
 import { SHARED } from './buckets.ts'
-import type { KeyPart } from './key-part.ts'
 import type { LimiterTime } from './limiter-time.ts'
 import { BucketMeter, KeyMeter } from './meters.ts'
-import type { Counted, Plan } from './plan.ts'
+import type { Counted, CountedByKey, Plan } from './plan.ts'
 import type { Rule } from './rule.ts'
-import type { Run } from './run.ts'
+import type { Run, RunMember } from './run.ts'
 
 /** The limits of a tenant, as its clients need them. */
 export interface Planned {
@@ -26,13 +25,13 @@ export interface Planned {
 }
 
 /** All limits of its tenant, as one client meets them. */
-export class ClientLimits implements ClientPolicy, Asker {
+export class ClientLimits implements ClientPolicy, Asker, RunMember {
   private readonly limits: Planned
   private readonly session: Session
   private readonly user: string
   private knownAddress: string | undefined = undefined
   /** By place of the rule: the bucket that the client uses whatever it asks for. */
-  private readonly slots: Int32Array
+  readonly slots: Int32Array
   /** By place of the rule, as they are needed. */
   private readonly meters: BucketMeter[] = []
   /** By Plan.index, the same. */
@@ -68,37 +67,34 @@ export class ClientLimits implements ClientPolicy, Asker {
   }
 
   /** As long as every rule has tokens, which is the rule, nothing is kept of what was taken from which. */
-  onRequest(spec: CommandSpec, request: PolicyRequest, now: number, ruling: Ruling): Verdict {
-    const { run, time } = this.limits
+  onRequest(spec: CommandSpec, request: PolicyRequest, ruling: Ruling): Verdict {
+    const { run } = this.limits
     const plan = this.limits.planOf(spec)
     const { always, byKey } = plan
     if (always.length === 0 && byKey.length === 0) return 'go'
     const bytes = request.end - request.start
-    let keyed = false
-    if (byKey.length > 0) {
-      this.findKeys(spec, request)
-      keyed = this.someKeyCounts(plan, request)
-    }
-    if (!keyed && run.passes(this, plan, now, bytes)) {
-      if (plan.metered.length > 0) ruling.meter = this.planMeter(plan)
+    const keyed = byKey.length > 0 && this.someKeyCounts(plan, spec, request)
+    if (!keyed && run.passes(this, plan, bytes)) {
+      ruling.meter = run.meter
       return 'go'
     }
     run.settle()
-    const at = time.at(now)
+    const at = this.limits.time.reach()
     for (let i = 0; i < always.length; i++) {
       const counted = always[i]
       const { rule } = counted
       const wait = rule.buckets.take(this.slots[counted.at], rule.bytes ? bytes : counted.cost, at, rule.patience)
-      if (wait !== 0) return this.slowly(plan, i, wait, spec, request, now, ruling)
+      if (wait !== 0) return this.slowly(plan, i, wait, spec, request, ruling)
       rule.allowed++
     }
-    if (plan.metered.length > 0) ruling.meter = this.planMeter(plan)
+    const meter = this.meterOf(plan)
+    ruling.meter = meter
     if (!keyed) {
-      run.follow(this, plan, now, at, this.slots)
+      run.follow(this, plan, at, meter)
       return 'go'
     }
     this.limits.asking.begin(at, spec.route !== 'local')
-    return this.conclude(plan, this.takeByKeys(plan, request, ruling), always.length, bytes, now, ruling)
+    return this.conclude(plan, this.takeByKeys(plan, request, ruling), always.length, bytes, ruling)
   }
 
   /** The rule at `from` has said `wait`, those in front of it nothing. */
@@ -108,13 +104,12 @@ export class ClientLimits implements ClientPolicy, Asker {
     wait: number,
     spec: CommandSpec,
     request: PolicyRequest,
-    now: number,
     ruling: Ruling,
   ): Verdict {
     const { asking, time } = this.limits
     const { always } = plan
     const bytes = request.end - request.start
-    asking.begin(time.at(now), spec.route !== 'local')
+    asking.begin(time.reach(), spec.route !== 'local')
     let passed = true
     for (let i = from; i < always.length && passed; i++) {
       const { rule, at, cost } = always[i]
@@ -123,15 +118,15 @@ export class ClientLimits implements ClientPolicy, Asker {
       const tokens = rule.bytes ? bytes : cost
       passed = i === from ? asking.judge(rule, slot, tokens, wait, this) : asking.take(rule, slot, tokens, this)
     }
-    if (passed && plan.metered.length > 0) ruling.meter = this.planMeter(plan)
+    if (passed) ruling.meter = this.meterOf(plan)
     // Its keys have been looked for already.
     passed = passed && this.takeByKeys(plan, request, ruling)
-    return this.conclude(plan, passed, from, bytes, now, ruling)
+    return this.conclude(plan, passed, from, bytes, ruling)
   }
 
   /** `silent`: so many rules of the plan have let the request pass without being noted. */
-  private conclude(plan: Plan, passed: boolean, silent: number, bytes: number, now: number, ruling: Ruling): Verdict {
-    const { asking } = this.limits
+  private conclude(plan: Plan, passed: boolean, silent: number, bytes: number, ruling: Ruling): Verdict {
+    const { asking, time } = this.limits
     if (passed && !asking.waits) {
       asking.pass()
       return 'go'
@@ -142,7 +137,7 @@ export class ClientLimits implements ClientPolicy, Asker {
       asking.taken.push(rule, this.slots[at], rule.bytes ? bytes : cost)
     }
     if (passed) {
-      ruling.delay = asking.delay(now)
+      ruling.delay = asking.delay(time.clock.now)
       return 'wait'
     }
     asking.giveBack()
@@ -151,7 +146,9 @@ export class ClientLimits implements ClientPolicy, Asker {
     return 'reply'
   }
 
-  private findKeys(spec: CommandSpec, request: PolicyRequest): void {
+  /** Most requests are none of these rules' business, and cost no more than to see that. */
+  private someKeyCounts({ byKey }: Plan, spec: CommandSpec, request: PolicyRequest): boolean {
+    const { args, argc, buf } = request
     const { keys } = this.limits
     if (spec.firstKey > 0 && spec.firstKey === spec.lastKey) {
       keys.count = 1
@@ -159,31 +156,26 @@ export class ClientLimits implements ClientPolicy, Asker {
     } else {
       findKeys(spec, request.view(), keys)
     }
-  }
-
-  /** Most requests are none of these rules' business, and cost no more than to see that. */
-  private someKeyCounts({ byKey }: Plan, { args, argc, buf }: PolicyRequest): boolean {
-    const { keys } = this.limits
     for (let i = 0; i < byKey.length; i++) {
-      const pattern = byKey[i].rule.keys as KeyPart
+      const { pattern } = byKey[i]
       for (let k = 0; k < keys.count && keys.at[k] < argc; k++) {
-        if (pattern.matches(buf, args[2 * keys.at[k]], args[2 * keys.at[k] + 1])) return true
+        const offset = 2 * keys.at[k]
+        if (pattern.matches(buf, args[offset], args[offset + 1])) return true
       }
     }
     return false
   }
 
-  /** Rules that look at keys, behind findKeys(). False: one refuses the request. */
+  /** Rules that look at keys, behind someKeyCounts(). False: one refuses the request. */
   private takeByKeys({ byKey }: Plan, request: PolicyRequest, ruling: Ruling): boolean {
     for (let i = 0; i < byKey.length; i++) if (!this.takeByKey(byKey[i], request, ruling)) return false
     return true
   }
 
-  private takeByKey(counted: Counted, { args, argc, buf, start, end }: PolicyRequest, ruling: Ruling): boolean {
-    const { rule, at } = counted
-    const { asking, keys, time } = this.limits
+  private takeByKey(counted: CountedByKey, { args, argc, buf, start, end }: PolicyRequest, ruling: Ruling): boolean {
+    const { rule, at, pattern } = counted
+    const { asking, keys } = this.limits
     let meter: KeyMeter | undefined
-    const pattern = rule.keys as KeyPart
     const cost = rule.bytes ? end - start : counted.cost
     const matching = rule.options.per === 'match'
     for (let k = 0; k < keys.count && keys.at[k] < argc; k++) {
@@ -200,7 +192,7 @@ export class ClientLimits implements ClientPolicy, Asker {
       this.end = pattern.partEnd
       if (!asking.take(rule, rule.buckets.find(buf, this.start, this.end), cost, this)) return false
       if (!rule.metered) continue
-      meter ??= new KeyMeter(time, rule)
+      meter ??= new KeyMeter(this.limits.time, rule)
       meter.add(buf.subarray(this.start, this.end))
     }
     if (meter !== undefined) alsoMeter(ruling, meter)
@@ -215,7 +207,8 @@ export class ClientLimits implements ClientPolicy, Asker {
     this.planMeters.length = 0
   }
 
-  private planMeter(plan: Plan): Meter {
+  meterOf(plan: Plan): Meter | undefined {
+    if (plan.metered.length === 0) return undefined
     const known = this.planMeters[plan.index]
     if (known !== undefined) return known
     const meters = plan.metered.map((counted) => this.meter(counted))
@@ -225,7 +218,7 @@ export class ClientLimits implements ClientPolicy, Asker {
   }
 
   private meter({ rule, at }: Counted): BucketMeter {
-    this.meters[at] ??= new BucketMeter(this.limits.time, rule, this.slots[at])
+    this.meters[at] ??= new BucketMeter(this.limits, rule, this.slots[at])
     return this.meters[at]
   }
 

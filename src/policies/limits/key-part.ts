@@ -29,17 +29,21 @@ export class KeyPart {
   private readonly sets: (Uint8Array | undefined)[]
   /** In front of which items there are stars. */
   private readonly stars: number[]
+  /** The byte that every name starts with; -1: there is no such one. */
+  private readonly first: number
 
   constructor(pattern: Buffer) {
     const { items, stars } = itemsOf(pattern)
     this.sets = items.map(setOf)
     this.wanted = Int16Array.from(items, (item, i) => (this.sets[i] === undefined ? item[item.length - 1] : SET))
     this.stars = stars
+    this.first = stars[0] === 0 ? -1 : (this.wanted[0] ?? -1)
   }
 
-  /** As part(), for those who do not ask for it. */
+  /** As part(), for those who do not ask for it. `name` goes on behind `end`, as in a request. */
   matches(name: Buffer, start: number, end: number): boolean {
-    return this.part(name, start, end)
+    const { first } = this
+    return (first < 0 || name[start] === first) && this.part(name, start, end)
   }
 
   /**

@@ -11,7 +11,7 @@ const BEAT = 1000
  * out). What clients sent meanwhile arrives at once, and must not find the tokens of all that time.
  */
 export class LimiterTime {
-  private readonly clock: Clock
+  readonly clock: Clock
   private last: number
   private lost = 0
   private readonly onPause: () => void
@@ -24,6 +24,11 @@ export class LimiterTime {
     this.onPause = onPause
     this.timer = setInterval(() => this.at(clock.tick()), BEAT)
     this.timer.unref()
+  }
+
+  /** As `now`, if the machine may have been paused since anybody looked. */
+  reach(): number {
+    return this.at(this.clock.now)
   }
 
   /** The limiter's time at clock time `now`. */

@@ -11,6 +11,7 @@ import type { LimitView } from './limit-view.ts'
 import { LimiterTime } from './limiter-time.ts'
 import { LocalBuckets } from './local-buckets.ts'
 import { Rule } from './rule.ts'
+import { Run } from './run.ts'
 import { type LimitsHost, TenantLimits } from './tenant-limits.ts'
 
 /** The policy `limits`: rate limits of all tenants in this process. */
@@ -18,6 +19,7 @@ export class Limits implements Policy, LimitsHost {
   readonly name = 'limits'
   readonly time: LimiterTime
   readonly asking = new Asking()
+  readonly run: Run
   readonly keys = new KeyList()
   /** Of all global rules. */
   readonly leases: Leases
@@ -30,8 +32,9 @@ export class Limits implements Policy, LimitsHost {
   constructor(env: PolicyEnv) {
     this.env = env
     this.time = new LimiterTime(env.clock, () => this.leases.paused())
+    this.run = new Run(env.clock)
     this.leases = new Leases({
-      now: () => this.time.at(env.clock.tick()),
+      now: () => this.catchUp(),
       after,
       random: Math.random,
       storeOf: (upstream) => env.leaseStore(upstream),
@@ -43,7 +46,7 @@ export class Limits implements Policy, LimitsHost {
 
   open(tenant: Tenant, _env: PolicyEnv, before: TenantPolicy | undefined): TenantPolicy | undefined {
     const old = before as TenantLimits | undefined
-    old?.run.settle()
+    this.run.settle()
     if (tenant.limits.length === 0) return undefined
     const kept = new Set<Rule>()
     const rules = tenant.limits.map((options) => {
@@ -85,20 +88,20 @@ export class Limits implements Policy, LimitsHost {
     for (const { buckets } of rules) if (buckets instanceof LeasedBuckets) this.leases.forget(buckets)
   }
 
+  /** The time, after all that has passed is counted. */
+  private catchUp(): number {
+    this.run.settle()
+    return this.time.at(this.env.clock.tick())
+  }
+
   private sweep(): void {
-    const time = this.time.at(this.env.clock.tick())
-    for (const { rules, run } of this.tenants.values()) {
-      run.settle()
-      for (const rule of rules) rule.buckets.sweep(time)
-    }
+    const time = this.catchUp()
+    for (const { rules } of this.tenants.values()) for (const rule of rules) rule.buckets.sweep(time)
   }
 
   view(): readonly LimitView[] {
-    const time = this.time.at(this.env.clock.tick())
-    return [...this.tenants].flatMap(([tenant, { rules, run }]) => {
-      run.settle()
-      return rules.map((rule) => viewRule(tenant, rule, time))
-    })
+    const time = this.catchUp()
+    return [...this.tenants].flatMap(([tenant, { rules }]) => rules.map((rule) => viewRule(tenant, rule, time)))
   }
 
   stop(): void {

@@ -1,18 +1,21 @@
 import type { Meter } from '../../commands/delay.ts'
 import type { LimiterTime } from './limiter-time.ts'
 import type { Rule } from './rule.ts'
+import type { Run } from './run.ts'
 
 /** Charges replies to one bucket. */
 export class BucketMeter implements Meter {
   readonly parts = [this]
   private readonly time: LimiterTime
+  private readonly run: Run
   private readonly rule: Rule
   private slot: number
   /** Whose slot it is, once nobody holds it any more. */
   private name: string | undefined = undefined
 
-  constructor(time: LimiterTime, rule: Rule, slot: number) {
+  constructor({ time, run }: { readonly time: LimiterTime; readonly run: Run }, rule: Rule, slot: number) {
     this.time = time
+    this.run = run
     this.rule = rule
     this.slot = slot
   }
@@ -21,6 +24,7 @@ export class BucketMeter implements Meter {
     const { rule, name } = this
     const cost = rule.replyCost(bytes)
     if (cost === 0) return
+    this.run.charged(cost, rule.bytes)
     if (name === undefined) {
       rule.buckets.charge(this.slot, cost, this.time.now)
       return

@@ -1,3 +1,4 @@
+import type { KeyPart } from './key-part.ts'
 import type { Rule } from './rule.ts'
 
 /** A rule that counts a command. */
@@ -9,6 +10,11 @@ export interface Counted {
   readonly cost: number
 }
 
+/** A rule that counts a command if a key of it matches. */
+export interface CountedByKey extends Counted {
+  readonly pattern: KeyPart
+}
+
 /** What the rules of a tenant make of one command. */
 export interface Plan {
   /** Small and dense: commands with the same metered rules share one. */
@@ -16,7 +22,7 @@ export interface Plan {
   /** Whatever the keys are. */
   readonly always: readonly Counted[]
   /** Those that look at keys. */
-  readonly byKey: readonly Counted[]
+  readonly byKey: readonly CountedByKey[]
   /** Of `always`, those that charge replies. */
   readonly metered: readonly Counted[]
 }

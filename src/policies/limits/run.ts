@@ -1,21 +1,37 @@
+import type { Meter } from '../../commands/delay.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Plan } from './plan.ts'
 
-/** Requests of a run that are settled together, at most. */
+/** Requests of a run, at most. */
 const LONGEST = 64
+/** Milliseconds that a run lasts, at most. */
+const LASTING = 1
+
+/** Whose requests they are. */
+export interface RunMember {
+  /** By place of the rule: the bucket that it uses. */
+  readonly slots: ArrayLike<number>
+  /** For the replies to its requests of this plan. */
+  meterOf(plan: Plan): Meter | undefined
+}
 
 /**
- * A pipeline: requests of one client that are of one plan and were read at one moment, directly after each other. From the
- * second on they are let pass by a count of what every bucket has for them, and what they took is taken when the run is over:
- * before anybody else asks these buckets anything. So it decides as if each had been asked, and at a depth of 16 the rules
- * of most requests cost a comparison.
+ * Requests of one plan, directly after each other and on the same buckets: a pipeline, or clients of one tenant and address in
+ * turn. From the second on they are let pass by a count of what every bucket had for them, and what they took is taken when
+ * the run is over: before anybody else asks these buckets anything. Time that passes meanwhile brings no tokens, so it lets
+ * nothing pass that would have been refused, and who does not pass is judged anew. So the rules of most requests cost a
+ * few comparisons, and the buckets, which are not in the processor's caches, are looked at once for many of them.
  */
 export class Run {
-  private owner: object | undefined = undefined
+  /** For the reply to the request that has passed. */
+  meter: Meter | undefined = undefined
+  private readonly clock: Clock
+  private member: RunMember | undefined = undefined
   private plan: Plan | undefined = undefined
   private slots: ArrayLike<number> = []
-  /** Clock time, and the limiter's. */
-  private now = 0
+  /** The limiter's time at the beginning, and the clock's at which it is over. */
   private time = 0
+  private until = 0
   /** Requests and bytes of requests that may still pass. */
   private left = 0
   private bytesLeft = 0
@@ -23,10 +39,18 @@ export class Run {
   private count = 0
   private bytes = 0
 
-  /** Does a request of so many bytes belong to the run, and pass? */
-  passes(owner: object, plan: Plan, now: number, bytes: number): boolean {
-    if (this.left === 0 || owner !== this.owner || plan !== this.plan || now !== this.now) return false
-    if (bytes >= this.bytesLeft) return false
+  constructor(clock: Clock) {
+    this.clock = clock
+  }
+
+  /** Does a request of so many bytes belong to the run, and pass? Then `meter` is its. */
+  passes(member: RunMember, plan: Plan, bytes: number): boolean {
+    if (this.left < 1 || plan !== this.plan || bytes >= this.bytesLeft || this.clock.now > this.until) return false
+    if (member !== this.member) {
+      if (!this.hasBucketsOf(member, plan)) return false
+      this.member = member
+      this.meter = member.meterOf(plan)
+    }
     this.left--
     this.bytesLeft -= bytes
     this.count++
@@ -34,29 +58,45 @@ export class Run {
     return true
   }
 
-  /** A request that did not belong to it has passed, behind settle(): it is the first of a new run, or goes on with the last. */
-  follow(owner: object, plan: Plan, now: number, time: number, slots: ArrayLike<number>): void {
-    if (owner === this.owner && plan === this.plan && now === this.now) {
-      this.open()
-      return
+  private hasBucketsOf(member: RunMember, { always }: Plan): boolean {
+    for (let i = 0; i < always.length; i++) {
+      const { at } = always[i]
+      if (member.slots[at] !== this.slots[at]) return false
     }
-    this.owner = owner
-    this.plan = plan
-    this.now = now
-    this.time = time
-    this.slots = slots
+    return true
   }
 
-  private open(): void {
+  /**
+   * A request that did not belong to it has passed, behind settle(). When it could have been the next one, there will be more:
+   * a run begins, at limiter's time `time`.
+   */
+  follow(member: RunMember, plan: Plan, time: number, meter: Meter | undefined): void {
+    if (plan === this.plan && this.hasBucketsOf(member, plan)) this.begin(plan, time)
+    this.member = member
+    this.plan = plan
+    this.slots = member.slots
+    this.meter = meter
+  }
+
+  private begin({ always }: Plan, time: number): void {
+    this.time = time
+    this.until = this.clock.now + LASTING
     let left = LONGEST
     let bytesLeft = Number.POSITIVE_INFINITY
-    for (const { rule, at, cost } of this.plan?.always ?? []) {
-      const spare = rule.buckets.spare(this.slots[at], this.time)
+    for (let i = 0; i < always.length; i++) {
+      const { rule, at, cost } = always[i]
+      const spare = rule.buckets.spare(this.slots[at], time)
       if (rule.bytes) bytesLeft = Math.min(bytesLeft, spare)
       else left = Math.min(left, Math.floor(spare / cost))
     }
-    this.left = Math.max(0, left)
+    this.left = left
     this.bytesLeft = bytesLeft
+  }
+
+  /** A reply has cost tokens, perhaps of the run's buckets. */
+  charged(tokens: number, areBytes: boolean): void {
+    if (areBytes) this.bytesLeft -= tokens
+    else this.left -= tokens
   }
 
   /** Takes what those that have passed cost. */

@@ -4,14 +4,15 @@ import type { TenantPolicy } from '../policy.ts'
 import type { Asking } from './asking.ts'
 import { ClientLimits, type Planned } from './client-limits.ts'
 import type { LimiterTime } from './limiter-time.ts'
-import type { Counted, Plan } from './plan.ts'
+import type { Counted, CountedByKey, Plan } from './plan.ts'
 import type { Rule } from './rule.ts'
-import { Run } from './run.ts'
+import type { Run } from './run.ts'
 
 /** What the limits of all tenants share. */
 export interface LimitsHost {
   readonly time: LimiterTime
   readonly asking: Asking
+  readonly run: Run
   readonly keys: KeyList
   /** The tenant has no limits any more. */
   ended(tenant: string, rules: readonly Rule[]): void
@@ -22,13 +23,13 @@ export class TenantLimits implements TenantPolicy, Planned {
   readonly rules: readonly Rule[]
   readonly time: LimiterTime
   readonly asking: Asking
-  readonly run = new Run()
+  readonly run: Run
   /** Of the request at hand. */
   readonly keys: KeyList
   private readonly tenant: string
   private readonly host: LimitsHost
   /** By spec.index, as they are needed. */
-  private readonly plans: Plan[] = []
+  private readonly plans: (Plan | undefined)[] = []
   /** Of metered rules, by which they are. */
   private readonly meterIndices = new Map<string, number>()
 
@@ -37,6 +38,7 @@ export class TenantLimits implements TenantPolicy, Planned {
     this.rules = rules
     this.host = host
     this.time = host.time
+    this.run = host.run
     this.asking = host.asking
     this.keys = host.keys
   }
@@ -46,8 +48,11 @@ export class TenantLimits implements TenantPolicy, Planned {
   }
 
   planOf(spec: CommandSpec): Plan {
-    this.plans[spec.index] ??= this.plan(spec)
-    return this.plans[spec.index]
+    const known = this.plans[spec.index]
+    if (known !== undefined) return known
+    const plan = this.plan(spec)
+    this.plans[spec.index] = plan
+    return plan
   }
 
   private plan({ index }: CommandSpec): Plan {
@@ -55,7 +60,9 @@ export class TenantLimits implements TenantPolicy, Planned {
       .map((rule, at): Counted => ({ rule, at, cost: rule.cost[index] }))
       .filter(({ cost }) => cost > 0)
     const always = counted.filter(({ rule }) => rule.keys === undefined)
-    const byKey = counted.filter(({ rule }) => rule.keys !== undefined)
+    const byKey = counted.flatMap((one): CountedByKey[] =>
+      one.rule.keys === undefined ? [] : [{ ...one, pattern: one.rule.keys }],
+    )
     const metered = always.filter(({ rule }) => rule.metered)
     const id = metered.map(({ at }) => at).join()
     const number = this.meterIndices.get(id) ?? this.meterIndices.size

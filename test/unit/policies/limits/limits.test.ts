@@ -98,7 +98,7 @@ function enter(acme: Tenant, address = '10.0.0.1:5000') {
         onRequest(buf, start, end, argc, args) {
           const spec = theTable().byName(words[0].toLowerCase())
           if (spec === undefined) throw new Error(`no command ${words[0]}`)
-          verdict = chain.onRequest(spec, incoming.set(buf, start, end, argc, args), clock.now, ruling)
+          verdict = chain.onRequest(spec, incoming.set(buf, start, end, argc, args), ruling)
         },
         onProtocolError: () => undefined,
         onRequestLimit: () => undefined,
