@@ -23,8 +23,9 @@ import { PerSecond } from './lib/per-second.ts'
 import { Turn } from './lib/turn.ts'
 import { Operator } from './operator.ts'
 import { buildAuthenticator } from './policies/auth.ts'
-import { type Chain, Chains } from './policies/chains.ts'
+import { Chains } from './policies/chains.ts'
 import { buildPolicies, type Policies } from './policies/index.ts'
+import type { ClientPolicy } from './policies/policy.ts'
 import { ReplyWriter } from './resp/reply-writer.ts'
 import { type Authenticator, Session } from './session/session.ts'
 import type { Tenant } from './session/tenant.ts'
@@ -181,7 +182,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     return stats
   }
 
-  chain(session: Session): Chain | undefined {
+  chain(session: Session): ClientPolicy | undefined {
     return this.chains.enter(session)
   }
 

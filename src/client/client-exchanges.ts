@@ -2,7 +2,7 @@ import type { Delay } from '../commands/delay.ts'
 import type { Exchange, Via } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { ERROR_BYTES, type ErrorCode } from '../errors.ts'
-import type { Chain } from '../policies/chains.ts'
+import type { ClientPolicy } from '../policies/policy.ts'
 import type { Session } from '../session/session.ts'
 import type { Connection } from '../upstream/connection.ts'
 import type { Node } from '../upstream/node.ts'
@@ -46,7 +46,7 @@ export abstract class ClientExchanges implements DispatchClient {
   node: Node | undefined = undefined
   /** 0: it reads the primary. */
   maxLag = 0
-  chain: Chain | undefined = undefined
+  chain: ClientPolicy | undefined = undefined
   protected readonly env: ClientEnv
   protected readonly dispatcher: Dispatcher
 

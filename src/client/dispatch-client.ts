@@ -1,7 +1,7 @@
 import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { Chain } from '../policies/chains.ts'
+import type { ClientPolicy } from '../policies/policy.ts'
 import type { Session } from '../session/session.ts'
 import type { Node } from '../upstream/node.ts'
 import type { Asked } from './pubsub/asked.ts'
@@ -25,7 +25,7 @@ export interface DispatchClient extends ExchangeClient {
   transaction: Transaction | undefined
   readonly transactional: boolean
   /** The policies of its tenant; undefined: there are none. */
-  readonly chain: Chain | undefined
+  readonly chain: ClientPolicy | undefined
   /** Its tenant prefers replicas for reads. */
   readonly readsReplicas: boolean
   /** Made at the first SUBSCRIBE or UNSUBSCRIBE. */

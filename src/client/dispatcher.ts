@@ -94,15 +94,18 @@ export class Dispatcher {
     client.stats.requests[env.families[spec.index]]++
     client.session.lastCommand = spec.name
     const { chain } = client
+    if (chain === undefined) {
+      this.handle(client, spec, request)
+      return
+    }
     const { ruling } = this.outgoing
-    const before = client.said
-    if (chain !== undefined && chain.onRequest(spec, request, ruling) === 'reply') {
+    if (chain.onRequest(spec, request, ruling) === 'reply') {
       client.stats.error('RATELIMITED')
       this.reject(client, spec, ruling.refusal)
       return
     }
-    if (client.stats.monitors === undefined) this.handle(client, spec, request)
-    else this.handleWatched(client, spec, request)
+    const before = client.said
+    this.handle(client, spec, request)
     if (ruling.meter !== undefined || ruling.delay !== undefined) this.answeredAtOnce(client.said - before)
   }
 
@@ -116,19 +119,24 @@ export class Dispatcher {
   }
 
   private handle(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
+    if (client.stats.monitors === undefined) this.act(client, spec, request)
+    else this.actWatched(client, spec, request)
+  }
+
+  private act(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
     if (client.transactional && this.transactions.take(client, spec, request)) return
     if (this.simple[spec.index] === 1) this.shared(client, spec, request)
     else this.special(client, spec, request)
   }
 
   /** Somebody of its tenant has said MONITOR. */
-  private handleWatched(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
+  private actWatched(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
     if (forbiddenToMonitor(client, spec)) {
       this.reject(client, spec, MONITOR_FORBIDS)
       return
     }
     const sighting = new Sighting(client, spec, request, this.answers.postpones(client, spec))
-    this.handle(client, spec, request)
+    this.act(client, spec, request)
     sighting.show(this.env.server.now())
   }
 

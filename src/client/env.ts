@@ -3,7 +3,7 @@ import type { ServerView } from '../commands/spec.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { PerSecond } from '../lib/per-second.ts'
 import type { Turn } from '../lib/turn.ts'
-import type { Chain } from '../policies/chains.ts'
+import type { ClientPolicy } from '../policies/policy.ts'
 import type { ReplyWriter } from '../resp/reply-writer.ts'
 import type { RequestLimits } from '../resp/types.ts'
 import type { Session } from '../session/session.ts'
@@ -41,7 +41,7 @@ export interface ClientEnv {
   indexOf(tenant: Tenant): number
   stats(tenant: Tenant | undefined): Stats
   /** The policies for a client that has logged in; undefined: none concerns it. */
-  chain(session: Session): Chain | undefined
+  chain(session: Session): ClientPolicy | undefined
   /** The tenant's client of this id in this process. */
   findClient(tenant: Tenant, id: number): DispatchClient | undefined
   /** A client logged in to `tenant`; false: maxClients is reached. */

@@ -4,7 +4,7 @@ import type { Tenant } from '../session/tenant.ts'
 import type { ClientPolicy, Policy, PolicyEnv, PolicyRequest, Ruling, TenantPolicy, Verdict } from './policy.ts'
 
 /** The policies of one client, in the order in which they are asked. */
-export class Chain {
+class Chain implements ClientPolicy {
   private readonly policies: readonly ClientPolicy[]
 
   constructor(policies: readonly ClientPolicy[]) {
@@ -58,8 +58,9 @@ export class Chains {
   }
 
   /** For a client that has logged in; undefined: no policy concerns it. */
-  enter(session: Session): Chain | undefined {
+  enter(session: Session): ClientPolicy | undefined {
     const policies = this.tenants.get(session.tenant?.name ?? '')?.filter((policy) => policy !== undefined) ?? []
-    return policies.length === 0 ? undefined : new Chain(policies.map((policy) => policy.enter(session)))
+    const entered = policies.map((policy) => policy.enter(session))
+    return entered.length > 1 ? new Chain(entered) : entered[0]
   }
 }
