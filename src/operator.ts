@@ -1,6 +1,7 @@
 import type { DispatchClient } from './client/dispatch-client.ts'
 import type { Gate, Gates } from './client/gates.ts'
 import type { Tenant } from './session/tenant.ts'
+import { formatAddress } from './upstream/address.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
 /** Says what is wrong and what to do about it; shown as it is. */
@@ -133,11 +134,11 @@ export class Operator {
       if (!(await until(() => moves.count > count && primary.usable, Math.max(left(), 1000)))) {
         throw new OperationFailed('the new primary cannot be used yet', 'see the log; requests go on when it can')
       }
-      const { address } = upstream.view()
-      if (moves.lossy > lossy) return `failed over to ${address}, BUT WRITES WERE LOST: see the log`
-      if (moves.unproven > unproven)
-        return `failed over to ${address}; whether it has everything is not known: see the log`
-      return `failed over to ${address}: nothing was lost, writes waited ${Math.round(performance.now() - begun)} ms`
+      const { address } = primary.whereabouts
+      const at = address === undefined ? 'a server that is gone again' : formatAddress(address)
+      if (moves.lossy > lossy) return `failed over to ${at}, BUT WRITES WERE LOST: see the log`
+      if (moves.unproven > unproven) return `failed over to ${at}; whether it has everything is not known: see the log`
+      return `failed over to ${at}: nothing was lost, writes waited ${Math.round(performance.now() - begun)} ms`
     } finally {
       this.failingOver.delete(options.name)
       // A reload may have put another in its place.

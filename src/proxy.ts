@@ -229,12 +229,13 @@ export class Proxy implements ClientEnv, TenantServerHost {
       barrier += client.router.waiting
       if (client.router.running) running++
     }
+    const tenants = [...this.indices.keys()]
     return {
       generation: this.generation,
       draining: this.draining,
       connections: this.clients.size,
       tenants: ['', ...this.config.tenants.keys()].map((name) => ({ name, stats: this.statsNamed(name) })),
-      upstreams: [...this.upstreams.values()].map((upstream) => upstream.view()),
+      upstreams: [...this.upstreams.values()].map((upstream) => upstream.view((tenant) => tenants[tenant] ?? '')),
       barrier: barrier - this.delays.count,
       running,
       delayed: this.delays.count,

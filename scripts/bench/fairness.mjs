@@ -95,9 +95,7 @@ async function cell({ redis, backing, password, seconds, asked, flooded, command
     others: (after.machine - before.machine - (after.ours - before.ours)) / elapsed / 1000,
     window: fairness?.window,
     rounds: fairness?.rounds,
-    waited: fairness?.waited.flatMap(({ tenant, ...most }) =>
-      TENANTS[tenant] === undefined ? [] : [{ tenant: TENANTS[tenant], ...most }],
-    ),
+    waited: fairness?.waited.filter(({ tenant }) => TENANTS.includes(tenant)),
   }
 }
 

@@ -32,6 +32,22 @@ export interface UpstreamView {
       readonly names: string | undefined
     }[]
   }
+  /** How tenants take turns on the lanes; undefined: first come, first served. */
+  readonly fairness:
+    | {
+        /** What may be in flight on one lane, now. */
+        readonly window: number
+        /** How often several tenants waited when the next to send were chosen. */
+        readonly rounds: number
+        /** The most that each had waiting in the last ten to twenty seconds, and in how many of the rounds looked at. */
+        readonly waited: readonly {
+          readonly tenant: string
+          readonly rounds: number
+          readonly requests: number
+          readonly bytes: number
+        }[]
+      }
+    | undefined
   /** Those that are read, at most 16. */
   readonly replicas: readonly ReplicaView[]
 }

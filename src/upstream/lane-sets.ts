@@ -35,7 +35,7 @@ export class LaneSets {
   }
 
   /** What the turns were like, and what each tenant has waiting on each lane now; undefined: first come, first served. */
-  fairness() {
+  fairness(nameOf: (tenant: number) => string) {
     const { sharing } = this
     if (sharing === undefined) return undefined
     const lanes = [...this.all()].flatMap(({ connections, key }) =>
@@ -43,10 +43,11 @@ export class LaneSets {
         protocol: key.protocol,
         size: key.size,
         inFlight: queue.inFlight,
-        waiting: [...queue.lengths().values()],
+        waiting: [...queue.lengths().values()].map((length) => ({ ...length, tenant: nameOf(length.tenant) })),
       })),
     )
-    return { ...sharing.view(), lanes }
+    const { waited, ...view } = sharing.view()
+    return { ...view, waited: waited.map((most) => ({ ...most, tenant: nameOf(most.tenant) })), lanes }
   }
 
   /** Bytes held in front of all of them. */

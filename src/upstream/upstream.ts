@@ -121,7 +121,8 @@ export class Upstream implements TopologyHost, NodeOwner {
     return undefined
   }
 
-  view() {
+  /** `nameOf`: of a tenant, by its index. */
+  view(nameOf: (tenant: number) => string) {
     const { primary, replicas, topology } = this
     const { availability, facts, probes, refusals, suspension } = primary
     const { address, moves } = primary.whereabouts
@@ -140,7 +141,7 @@ export class Upstream implements TopologyHost, NodeOwner {
       why: suspension.why,
       moves: { count: moves.count, lossy: moves.lossy, unproven: moves.unproven, took: moves.took },
       topology: topology.view(),
-      fairness: primary.lanesets.fairness(),
+      fairness: primary.lanesets.fairness(nameOf),
       replicas: replicas.view(),
     }
   }

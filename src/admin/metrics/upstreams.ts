@@ -49,6 +49,18 @@ export const UPSTREAM_METRICS: readonly Definition[] = [
     'How often all subscriptions had to be made again: messages of the meantime were lost.',
     ({ node }) => node.subscriber.reconnects,
   ),
+  ofUpstream(
+    'keyward_upstream_window_bytes',
+    'gauge',
+    'What may be sent and unanswered on one lane now: `fairness.window`, or more, while tenants share.',
+    ({ fairness }) => fairness?.window,
+  ),
+  ofUpstream(
+    'keyward_upstream_shared_rounds_total',
+    'counter',
+    'How often several tenants waited for one lane, and took turns.',
+    ({ fairness }) => fairness?.rounds,
+  ),
   ofUpstreamBy(
     'keyward_upstream_refused_total',
     'counter',

@@ -89,7 +89,12 @@ describe('what is told', () => {
       subscriber: { connections: 1, channels: 4, patterns: 5, shards: 6, reconnects: 7, messages: 8 },
       pins: { idle: 1, blocked: 2, transaction: 1, waiting: 6, oldest: 250 },
     }
-    source.process = { ...source.process, upstreams: [upstream({ usable: false, reconnects: 9, node })] }
+    source.process = {
+      ...source.process,
+      upstreams: [
+        upstream({ usable: false, reconnects: 9, node, fairness: { window: 32768, rounds: 12, waited: [] } }),
+      ],
+    }
     const text = await metrics.render()
     expect(value(text, 'keyward_upstream_up{upstream="main"}')).toBe(0)
     expect(value(text, 'keyward_upstream_connections{upstream="main",kind="subscriber",state="ready"}')).toBe(1)
@@ -97,6 +102,8 @@ describe('what is told', () => {
     expect(value(text, 'keyward_upstream_messages_total{upstream="main"}')).toBe(8)
     expect(value(text, 'keyward_upstream_subscriber_reconnects_total{upstream="main"}')).toBe(7)
     expect(value(text, 'keyward_upstream_reconnects_total{upstream="main"}')).toBe(9)
+    expect(value(text, 'keyward_upstream_window_bytes{upstream="main"}')).toBe(32768)
+    expect(value(text, 'keyward_upstream_shared_rounds_total{upstream="main"}')).toBe(12)
     const connections = (kind: string, state: string) =>
       value(text, `keyward_upstream_connections{upstream="main",kind="${kind}",state="${state}"}`)
     expect(connections('lane', 'ready')).toBe(3)

@@ -48,6 +48,7 @@ export function upstream(some: Partial<UpstreamView> = {}): UpstreamView {
     why: undefined,
     moves: { count: 0, lossy: 0, unproven: 0, took: 0 },
     topology: { kind: 'standalone', sentinels: [] },
+    fairness: undefined,
     replicas: [],
     ...some,
   }
