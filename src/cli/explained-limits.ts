@@ -4,7 +4,7 @@ import type { CommandTable } from '../commands/lookup.ts'
 import { type CommandSpec, KeyList } from '../commands/spec.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
 import { costsOf } from '../policies/limits/costs.ts'
-import { compileKeys } from '../policies/limits/key-part.ts'
+import { compileKeys } from '../policies/key-part.ts'
 import type { LimitRule, Tenant } from '../session/tenant.ts'
 import { quote } from './quote.ts'
 

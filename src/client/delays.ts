@@ -33,7 +33,7 @@ export class Delays {
   /** x is the first in its client's queue: must it wait on? If so, the client is told when it need not. */
   holds(client: DelayedClient, x: Exchange, delay: Delay): boolean {
     const { now } = this.clock
-    if (delay.refusal === undefined && delay.due > now) {
+    if (delay.refusal === undefined && delay.answer === undefined && delay.due > now) {
       delay.onSettled = () => client.reopened()
       if (delay.due < Number.POSITIVE_INFINITY && delay.arm()) this.wake(client, delay, delay.due - now)
       return true

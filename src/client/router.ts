@@ -149,11 +149,12 @@ export class Router {
     return false
   }
 
-  /** x goes nowhere now: its delay is not over, or ended with a refusal. */
+  /** x goes nowhere now: its delay is not over, or ended with an answer. */
   private stays(x: Exchange, delay: Delay): boolean {
     if (this.client.delayed(x, delay)) return true
-    if (delay.refusal === undefined) return false
-    this.client.refuseDelayed(x, delay.refusal)
+    if (delay.refusal !== undefined) this.client.refuseDelayed(x, delay.refusal)
+    else if (delay.answer !== undefined) this.client.finish(x, delay.answer)
+    else return false
     return true
   }
 

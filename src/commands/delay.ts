@@ -27,6 +27,8 @@ export class Delay {
   due: number
   /** Set: the exchange is answered this error line (without `-` and CRLF) instead of being sent. */
   refusal: string | undefined = undefined
+  /** Set: the exchange is answered these bytes, a whole reply, instead of being sent. */
+  answer: Buffer | undefined = undefined
   /** Somebody waits for settle(). */
   onSettled: (() => void) | undefined = undefined
   private readonly onEnd: (dropped: boolean) => void
@@ -45,6 +47,12 @@ export class Delay {
     this.refusal = refusal
     this.armed = false
     this.onSettled?.()
+  }
+
+  /** From the policy: it is answered by `reply`, which never changes; undefined: it goes on, now. */
+  resolve(reply: Buffer | undefined): void {
+    this.answer = reply
+    this.settle(Number.NEGATIVE_INFINITY)
   }
 
   /** From the place `delayed`: a timer is about to be set for `due`. False: there is one. */

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts'
 import type { Delay, Meter } from './delay.ts'
+import type { Effects } from './effects.ts'
 import type { CommandSpec } from './spec.ts'
 
 /**
@@ -156,6 +157,8 @@ export class Exchange {
   patience = 0
   /** Replies of the upstream to drop before the one that counts (the PING in front of WAIT). */
   swallow = 0
+  /** Replies of the upstream to wait for behind the one that counts, and to drop: of requests in the same piece. */
+  behind = 0
   /** The reply may go to the client as it came. */
   plain = true
   /** Member of a transaction, or MULTI, EXEC, WATCH themselves: never sent again. */
@@ -180,6 +183,8 @@ export class Exchange {
   delay: Delay | undefined = undefined
   /** Who is told how large the reply was. */
   meter: Meter | undefined = undefined
+  /** What policies want with it. */
+  effects: Effects | undefined = undefined
   /** For the way `apart`. */
   errand: Errand | undefined = undefined
 

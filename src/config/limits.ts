@@ -2,7 +2,7 @@ import { type FilterReading, parseCommandFilter } from '../commands/command-filt
 import type { CommandTable } from '../commands/lookup.ts'
 import { buildTable } from '../commands/table.ts'
 import { NEVER_COUNTED } from '../policies/limits/costs.ts'
-import { hasStar } from '../policies/limits/key-part.ts'
+import { hasStar } from '../policies/key-part.ts'
 import type { LimitRule } from '../session/tenant.ts'
 import { IF_ABSENT, type LimitShape } from './limits-schema.ts'
 import type { Path, Report } from './problem.ts'

@@ -1,10 +1,12 @@
 import type { ArgView } from '../commands/arg-view.ts'
 import type { Delay, Meter } from '../commands/delay.ts'
+import type { Effects } from '../commands/effects.ts'
 import type { CommandTable } from '../commands/lookup.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Session } from '../session/session.ts'
 import type { Tenant } from '../session/tenant.ts'
+import type { CacheSource } from './cache/source.ts'
 import type { LeaseStore } from './limits/lease-store.ts'
 
 /** A request as policies see it: keys are the tenant's own. Reused: valid during the call. */
@@ -16,6 +18,23 @@ export interface PolicyRequest {
   /** Argument i is buf[args[2*i] .. args[2*i+1]). */
   readonly args: Int32Array
   view(): ArgView
+  /**
+   * Every earlier request of the client is answered, nothing of its session forbids an answer of our own now, and nobody
+   * watches by MONITOR: only then may something else than the upstream answer it.
+   */
+  readonly idle: boolean
+  /** It goes on a connection of the client's own, behind WATCH or MULTI. */
+  readonly inTransaction: boolean
+}
+
+/** Another request in place of the client's: as it reads, its keys are the tenant's own. */
+export interface Edit {
+  readonly spec: CommandSpec
+  /** All of it; never changed. */
+  readonly buf: Buffer
+  readonly argc: number
+  /** Argument i is buf[args[2*i] .. args[2*i+1]). */
+  readonly args: Int32Array
 }
 
 /** `go`: on to the next policy, and at last to the router. `wait`: the same, but the exchange gets `delay`. `reply`: it is answered here. */
@@ -25,10 +44,15 @@ export type Verdict = 'go' | 'wait' | 'reply'
 export class Ruling {
   /** For `reply`: an error line, without `-` and CRLF. */
   refusal = ''
+  /** For `reply`, in place of it: a whole reply, which never changes. In MULTI it is what EXEC's array has. */
+  answer: Buffer | undefined = undefined
   /** For `wait`. */
   delay: Delay | undefined = undefined
   /** Who wants to know how large the reply was. */
   meter: Meter | undefined = undefined
+  /** What is sent instead. */
+  edit: Edit | undefined = undefined
+  effects: Effects | undefined = undefined
 }
 
 /** One policy for one client, from its login to its end. */
@@ -59,6 +83,8 @@ export interface PolicyEnv {
   readonly clock: Clock
   /** Where the tokens of global limits of this upstream's tenants are; undefined: there is no such upstream any more. */
   leaseStore(upstream: string): LeaseStore | undefined
+  /** What the near cache needs of this upstream; undefined: there is no such upstream any more. */
+  cacheSource(upstream: string): CacheSource | undefined
   /** A bug: it is logged and counted, and the process goes on. */
   fault(error: unknown): void
 }

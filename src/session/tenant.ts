@@ -14,6 +14,10 @@ export interface Tenant {
   readonly replicas: TenantReplicas
   /** In the order in which they are asked. */
   readonly limits: readonly LimitRule[]
+  /** In their order; of those that match a key, the first counts. */
+  readonly ttl: readonly TtlRule[]
+  /** The near cache; undefined: none. */
+  readonly cache: CacheOptions | undefined
   /** Its share of a lane that several tenants fill, against theirs; 1 is the default. */
   readonly weight: number
   /** Which of Keyward's own commands exist for it. */
@@ -47,8 +51,8 @@ export interface TenantReplicas {
   readonly maxLag: number
 }
 
-/** `throttle`: CL.THROTTLE and CL.STATUS. */
-export type Extension = 'throttle'
+/** `throttle`: CL.THROTTLE and CL.STATUS. `cache`: CACHE.STATS and CACHE.FLUSH. */
+export type Extension = 'throttle' | 'cache'
 
 /** One rate limit. Tokens are operations or bytes. */
 export interface LimitRule {
@@ -82,6 +86,46 @@ export interface LimitRule {
   readonly replyUnit: number | undefined
   /** Most buckets in this process; names beyond share one. */
   readonly buckets: number
+}
+
+/** How long keys of a pattern live. All times in milliseconds; undefined: the rule says nothing of it. */
+export interface TtlRule {
+  /** Pattern of the tenant's own key names. */
+  readonly keys: string
+  /** For keys that a write would leave without an expiry. */
+  readonly default: number | undefined
+  /** Longest and shortest time that a client may ask for. */
+  readonly max: number | undefined
+  readonly min: number | undefined
+  /** Share, 0 to 1, of each time that the rule sets, by which it is made shorter at random. */
+  readonly jitter: number
+  /** What PERSIST does. `deny`: nothing. `clamp`: the key gets the rule's time instead. */
+  readonly persist: 'allow' | 'deny' | 'clamp'
+  /** Only count what would be done. */
+  readonly dryRun: boolean
+}
+
+/** The near cache of a tenant, in this process. */
+export interface CacheOptions {
+  /** Bytes that entries may take, with what it costs to keep them. */
+  readonly memory: number
+  /** In their order; of those that match a key, the first counts. */
+  readonly rules: readonly CacheRule[]
+  /** Milliseconds by which a hit may be behind Redis: so long ago, at most, all invalidations had been heard. */
+  readonly maxStaleness: number
+  /** Milliseconds past its end for which an entry is served while the upstream is away; 0: not at all. */
+  readonly staleWhileDown: number
+}
+
+export interface CacheRule {
+  /** Pattern of the tenant's own key names. */
+  readonly keys: string
+  /** Milliseconds. */
+  readonly maxAge: number
+  /** Milliseconds for which it is remembered that a key does not exist; 0: not at all. */
+  readonly negative: number
+  /** Share, 0 to 1, by which maxAge is made shorter at random. */
+  readonly jitter: number
 }
 
 export interface User {

@@ -1,4 +1,4 @@
-import type { KeyPart } from './key-part.ts'
+import type { KeyPart } from '../key-part.ts'
 import type { Rule } from './rule.ts'
 
 /** A rule that counts a command. */

@@ -1,4 +1,4 @@
-import { globMatches } from '../../lib/glob.ts'
+import { globMatches } from '../lib/glob.ts'
 
 const STAR = 0x2a
 const QUESTION = 0x3f
