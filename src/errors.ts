@@ -86,6 +86,11 @@ export const ERRORS = {
     when: "the upstream's user may not subscribe or publish to the channels of this tenant",
     cure: 'on the upstream: ACL SETUSER <user> +@pubsub &*; Redis 7 gives a new user no channels',
   },
+  PATTERNLIMIT: {
+    reply: 'ERR pattern is longer than 1024 bytes',
+    when: 'CACHE.FLUSH MATCH: comparing such a pattern with all that is cached would keep everybody waiting; nothing was dropped',
+    cure: 'use a shorter pattern, or CACHE.FLUSH without one',
+  },
   JOBLIMIT: {
     reply: 'ERR the reply would be larger than the output buffer limit',
     when: 'KEYS found more bytes of keys than buffers.output',

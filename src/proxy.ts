@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
+import type { NearCaches } from './client/cache-stats.ts'
 import { ClientConnection } from './client/connection.ts'
 import { Delays } from './client/delays.ts'
 import type { DispatchClient } from './client/dispatch-client.ts'
@@ -91,6 +92,8 @@ export class Proxy implements ClientEnv, TenantServerHost {
       clock: this.clock,
       fault: this.fault,
       leaseStore: (upstream: string) => this.upstreams.get(upstream)?.leaseStore,
+      cacheSource: (upstream: string) => this.upstreams.get(upstream)?.cacheSource,
+      indexOf: (tenant: Tenant) => this.indexOf(tenant),
     }
     this.policies = buildPolicies(policyEnv)
     this.chains = new Chains(this.policies.order, policyEnv)
@@ -110,6 +113,15 @@ export class Proxy implements ClientEnv, TenantServerHost {
     }
   }
 
+  /** Writes are heard of where somebody caches what they change. */
+  private followWrites(): void {
+    for (const [name, { invalidations }] of this.upstreams) invalidations.track(this.policies.cache.prefixesOf(name))
+  }
+
+  get caches(): NearCaches {
+    return this.policies.cache
+  }
+
   private keepSlowLogs(): void {
     for (const tenant of this.config.tenants.values()) {
       const { slowerThan, entries } = tenant.slowlog
@@ -120,7 +132,10 @@ export class Proxy implements ClientEnv, TenantServerHost {
   }
 
   private openUpstream(options: UpstreamOptions): Upstream {
-    return new Upstream(options, { turn: this.turn, clock: this.clock, log: this.log, fault: this.fault })
+    const upstream = new Upstream(options, { turn: this.turn, clock: this.clock, log: this.log, fault: this.fault })
+    upstream.invalidations.onInvalidated = (rawKey) => this.policies.cache.invalidated(rawKey)
+    upstream.invalidations.onEverything = () => this.policies.cache.everything(options.name)
+    return upstream
   }
 
   /** Listens, and begins to connect upstream without waiting for it. Rejects when an address cannot be had. */
@@ -140,6 +155,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     }
     for (const upstream of this.upstreams.values()) upstream.start()
     this.followReplicas()
+    this.followWrites()
   }
 
   get bound(): readonly Bound[] {
@@ -241,6 +257,8 @@ export class Proxy implements ClientEnv, TenantServerHost {
       delayed: this.delays.count,
       limits: this.policies.limits.view(),
       leases: this.policies.limits.leases.view(),
+      caches: this.policies.cache.view(),
+      ttl: this.policies.ttl.view(),
       gates: { closed: this.gates.count, overruns: this.gates.overruns },
       memory: { clients: this.memory.total, limit: this.memory.limit, cuts: this.memory.cuts },
     }
@@ -294,6 +312,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     }
     this.followReplicas()
     this.chains.renew(config.tenants.values())
+    this.followWrites()
     for (let i = 0; i < this.doors.length; i++) {
       this.doors[i].listener.renew(config.listeners[i])
       this.doors[i].authenticator = buildAuthenticator(config.tenants.values(), config.listeners[i])
@@ -335,6 +354,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     for (const door of this.doors) door.listener.close()
     for (const client of [...this.clients.keys()]) client.cut()
     this.policies.limits.stop()
+    this.policies.cache.stop()
     for (const upstream of [...this.upstreams.values(), ...this.retired]) upstream.stop()
   }
 }

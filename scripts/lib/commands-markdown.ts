@@ -44,15 +44,18 @@ the command's name as 0. *Differs* leads to differences from a Redis of one's ow
     ...PASSTHROUGH.map((group) => groupMarkdown(group, ['why not with a prefix'], ({ refusal }) => [refusal])),
     `## Keyward's own
 
-To a tenant without the extension they do not exist, also not for COMMAND. They are served in another form, by one script
-upstream, so errors of the upstream that are about EVAL are theirs, too. Where Keyward's user upstream has ACL rules, they
-have to allow eval, time, get and set.
+To a tenant without the extension they do not exist, also not for COMMAND.
 
+CL.THROTTLE and CL.STATUS are served in another form, by one script upstream, so errors of the upstream that are about EVAL
+are theirs, too. Where Keyward's user upstream has ACL rules, they have to allow eval, time, get and set.
 CL.THROTTLE has the arguments, the reply, the errors and the stored value of the module
 [redis-cell](https://github.com/brandur/redis-cell), except that a key of another type is WRONGTYPE, that rates under zero
 and buckets that take more than 146 years to fill are refused, that numbers end at 2^53, and that rates over 1000 a second
 are exact: the key lives until its bucket is full, rounded up. For limit, remaining and reset in a window: \`max_burst\` is the
-limit less one, \`count\` the limit, \`period\` the window.`,
+limit less one, \`count\` the limit, \`period\` the window.
+
+CACHE.STATS and CACHE.FLUSH are served by Keyward. They are about one process, the one that the client is connected to, and about
+all databases of the tenant. In MULTI they take effect when EXEC is answered.`,
     ...EXTENSIONS.map((group) => groupMarkdown(group, ['arguments', 'what', 'reply', 'for whom'], ownColumns)),
     `## Commands with subcommands
 
@@ -119,8 +122,11 @@ function openColumns(spec: CommandSpec): readonly string[] {
 function ownColumns({ name, refusal }: CommandSpec): readonly string[] {
   const own = EXTENSION_COMMANDS.get(name)
   if (own === undefined) throw new Error(`reviewed.ts has ${name} among extensions, extensions.ts has not`)
-  const words = own.arguments.split(' ').map((word) => (word.endsWith('?') ? `[${word.slice(0, -1)}]` : word))
-  return [`\`${words.join(' ')}\``, own.summary, own.reply, refusal]
+  const words = own.arguments.map(({ name, token, optional }) => {
+    const form = token === undefined ? name : `${token} ${name}`
+    return optional === true ? `[${form}]` : form
+  })
+  return [words.length === 0 ? '' : `\`${words.join(' ')}\``, own.summary, own.reply, refusal]
 }
 
 function served({ route, quirk }: CommandSpec): string {

@@ -1,13 +1,18 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { LatencyHistogram } from './latency-histogram.ts'
+import { CACHE_METRICS } from './metrics/cache.ts'
+import { cacheNumbers } from './metrics/cache-numbers.ts'
 import type { Definition, Scrape } from './metrics/definition.ts'
 import { FAILOVER_METRICS } from './metrics/failover.ts'
 import { HEALTH_METRICS } from './metrics/health.ts'
+import { INVALIDATION_METRICS } from './metrics/invalidations.ts'
 import { limitNumbers } from './metrics/limit-numbers.ts'
 import { LIMIT_METRICS } from './metrics/limits.ts'
 import { PLACE_METRICS } from './metrics/places.ts'
 import { PROCESS_METRICS } from './metrics/process.ts'
 import { TENANT_METRICS } from './metrics/tenants.ts'
+import { TTL_METRICS } from './metrics/ttl.ts'
+import { ttlNumbers } from './metrics/ttl-numbers.ts'
 import { UPSTREAM_METRICS } from './metrics/upstreams.ts'
 import { labelled, labels } from './tenant-labels.ts'
 import type { AdminSource, ProcessView } from './view.ts'
@@ -24,6 +29,8 @@ const NOTHING: ProcessView = {
   delayed: 0,
   limits: [],
   leases: { calls: 0, failures: 0 },
+  caches: [],
+  ttl: [],
   gates: { closed: 0, overruns: 0 },
   memory: { clients: 0, limit: 0, cuts: 0 },
 }
@@ -32,8 +39,11 @@ const DEFINITIONS: readonly Definition[] = [
   ...PROCESS_METRICS,
   ...TENANT_METRICS,
   ...LIMIT_METRICS,
+  ...CACHE_METRICS,
+  ...TTL_METRICS,
   ...PLACE_METRICS,
   ...UPSTREAM_METRICS,
+  ...INVALIDATION_METRICS,
   ...HEALTH_METRICS,
   ...FAILOVER_METRICS,
 ]
@@ -43,7 +53,7 @@ export class Metrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE
   private readonly registry = new Registry()
   private readonly source: AdminSource
-  private scrape: Scrape = { view: NOTHING, tenants: new Map(), limits: [], ready: false }
+  private scrape: Scrape = { view: NOTHING, tenants: new Map(), limits: [], caches: [], ttl: [], ready: false }
 
   constructor(source: AdminSource, version: string) {
     this.source = source
@@ -76,6 +86,8 @@ export class Metrics {
       view,
       tenants: labelled(view.tenants, known),
       limits: limitNumbers(view.limits, known),
+      caches: cacheNumbers(view.caches, known),
+      ttl: ttlNumbers(view.ttl, known),
       ready: this.source.ready().ready,
     }
   }

@@ -1,3 +1,4 @@
+import { requestsOf } from './cache-pages.ts'
 import type { Operations } from './operations.ts'
 import type { UpstreamView } from './upstream-view.ts'
 import type { AdminSource, ProcessView } from './view.ts'
@@ -11,13 +12,15 @@ const MOST_NAMES = 100
 
 /** How the process is, in lines for people. */
 export function statusText(source: StatusSource, version: string): string {
-  const { generation, connections, barrier, running, gates, delayed, limits, upstreams } = source.view()
+  const { generation, connections, barrier, running, gates, delayed, limits, caches, ttl, upstreams } = source.view()
   const { ready, reason } = source.ready()
   const lines = [
     `keyward ${version}: ${ready ? reason : `not ready, ${reason}`}`,
     `configuration ${generation}, ${connections} client connections`,
     `jobs and subscriptions: ${running} under way, ${barrier} requests behind them, ${gates.closed} gates closed`,
     ...limitLines({ delayed, limits }),
+    ...cacheLines(caches),
+    ...ttlLines(ttl),
     ...pausedLines(source.operations.pausedTenants),
     ...upstreams.flatMap(upstreamLines),
   ]
@@ -31,6 +34,35 @@ function limitLines({ delayed, limits }: Pick<ProcessView, 'delayed' | 'limits'>
     ...(delayed === 0 ? [] : [`rate limits: ${delayed} requests delayed`]),
     ...(failing === 0 ? [] : [`rate limits: tokens of ${failing} rules cannot be had, onError decides`]),
   ]
+}
+
+function cacheLines(caches: ProcessView['caches']): readonly string[] {
+  if (caches.length === 0) return []
+  let [bytes, memory, requests, stale, misses] = [0, 0, 0, 0, 0]
+  for (const cache of caches) {
+    bytes += cache.bytes
+    memory += cache.memory
+    for (const rule of cache.rules) {
+      requests += requestsOf(rule)
+      misses += rule.misses
+      stale += rule.staleServed
+    }
+  }
+  const share = requests === 0 ? 0 : Math.floor((100 * (requests - misses)) / requests)
+  const old = stale === 0 ? '' : `, ${stale} of them past their end`
+  return [
+    `near cache: ${caches.length} tenants, ${mebibytes(bytes)} of ${mebibytes(memory)} MiB, spared the upstream ${share}% of ${requests} reads${old}`,
+  ]
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1)
+}
+
+/** Nothing while they need no attention. */
+function ttlLines(rules: ProcessView['ttl']): readonly string[] {
+  const failed = rules.reduce((sum, rule) => sum + rule.failed, 0)
+  return failed === 0 ? [] : [`times to live: ${failed} were refused by the upstream; the keys may be without`]
 }
 
 function pausedLines(names: readonly string[]): readonly string[] {
@@ -51,6 +83,7 @@ function upstreamLines(upstream: UpstreamView): readonly string[] {
     `  connections: ${connections.lane + connections.bulk} shared, ${connections.pin} dedicated (${pins.waiting} clients wait for one), ${upstream.reconnects} lost so far`,
     ...refusedLines(upstream),
     ...breakerLines(upstream),
+    ...invalidationLines(upstream),
     ...(trouble.length === 0 ? [] : [`  server: ${trouble.join('; ')}`]),
     ...(moves.count === 0
       ? []
@@ -71,6 +104,19 @@ function refusedLines({ refused }: UpstreamView): readonly string[] {
 function breakerLines({ breaker }: UpstreamView): readonly string[] {
   if (breaker.state === 'closed') return []
   return [`  breaker: ${breaker.state}, not closed for ${Math.round(breaker.openFor / 1000)} s`]
+}
+
+function invalidationLines({ invalidations }: UpstreamView): readonly string[] {
+  const { wanted, connected, prefixes, delay, refusal, reconnects } = invalidations
+  if (!wanted) return []
+  if (!connected) {
+    return [
+      `  writes are not heard of, so nothing is cached${refusal === undefined ? '' : `; the server says: ${refusal}`}`,
+    ]
+  }
+  const of = prefixes === 0 ? 'all keys' : `keys of ${prefixes} prefixes`
+  const late = delay === undefined ? '' : `, ${Math.ceil(delay)} ms late`
+  return [`  writes are heard of for ${of}${late}; that was lost ${reconnects} times`]
 }
 
 function behind(usable: boolean, lag: number): string {

@@ -50,6 +50,28 @@ export interface UpstreamView {
     | undefined
   /** Those that are read, at most 16. */
   readonly replicas: readonly ReplicaView[]
+  readonly invalidations: InvalidationsView
+}
+
+/** The connection that tells of writes to cached keys. */
+export interface InvalidationsView {
+  /** Some tenant caches; else there is no connection. */
+  readonly wanted: boolean
+  /** The server says that it tracks. */
+  readonly connected: boolean
+  /** That the server was told; 0: it tells of all keys. */
+  readonly prefixes: number
+  /** Keys that it has told of, and how often it said that all are gone. */
+  readonly invalidations: number
+  readonly flushes: number
+  /** How often it was lost while it told of writes. */
+  readonly reconnects: number
+  /** From the newest heartbeat that was answered to its answer; undefined: there was none. */
+  readonly delay: number | undefined
+  /** Why it does not track, in the words of the server; undefined: it does, or is about to. */
+  readonly refusal: string | undefined
+  /** How often it said so. */
+  readonly refusals: number
 }
 
 export interface ReplicaView {

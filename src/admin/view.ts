@@ -1,4 +1,6 @@
+import type { CacheView } from '../policies/cache/cache-view.ts'
 import type { LimitView } from '../policies/limits/limit-view.ts'
+import type { TtlView } from '../policies/ttl/ttl-view.ts'
 import type { UpstreamView } from './upstream-view.ts'
 
 /** What /metrics and the probes read. The process fills it with plain numbers at every scrape; nothing is kept. */
@@ -20,6 +22,10 @@ export interface ProcessView {
   /** In the order of the configuration. */
   readonly limits: readonly LimitView[]
   readonly leases: LeasesView
+  /** Of tenants that have one, in the order of the configuration. */
+  readonly caches: readonly CacheView[]
+  /** In the order of the configuration. */
+  readonly ttl: readonly TtlView[]
   readonly gates: { readonly closed: number; readonly overruns: number }
   readonly memory: MemoryView
 }

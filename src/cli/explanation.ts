@@ -10,11 +10,14 @@ import { type CommandSpec, FLAG, KeyList } from '../commands/spec.ts'
 import { formatSize } from '../config/units.ts'
 import { rewriteRequest } from '../keyspace/rewrite-request.ts'
 import { Slab } from '../lib/slab.ts'
+import type { Edit, PolicyRequest } from '../policies/policy.ts'
 import { encodeRequest } from '../resp/request-encoder.ts'
 import { RequestReader } from '../resp/request-reader.ts'
 import { keyPrefix, type Tenant } from '../session/tenant.ts'
+import { explainCache } from './explained-cache.ts'
 import { explainLimits } from './explained-limits.ts'
 import { explainForward, explainJob, explainSubscription, type Sending } from './explained-sending.ts'
+import { explainTtl } from './explained-ttl.ts'
 import { quote } from './quote.ts'
 
 type Line = readonly [label: string, text: string]
@@ -24,6 +27,7 @@ const LOCAL: Line = ['route', 'local: Keyward answers it, nothing is sent upstre
 
 interface Request {
   readonly buf: Buffer
+  readonly argc: number
   readonly args: Int32Array
   readonly view: ArgView
 }
@@ -68,42 +72,63 @@ export function explanation(
   if (reason !== undefined) {
     return refused(reason, spec === container ? unknownCommand(view) : unknownSubcommand(view, container))
   }
-  const limits = explainLimits(table, spec, view, buf.length, tenant, user)
-  lines.push(...limits.map((text, i): Line => [i === 0 ? 'limits' : '', text]))
+  lines.push(...labelled('limits', explainLimits(table, spec, view, buf.length, tenant, user)))
+  const ttl = explainTtl(table, spec, asked(request), tenant)
+  lines.push(...labelled('ttl', ttl.texts))
+  lines.push(...labelled('cache', explainCache(table, spec, view, tenant)))
   const inMulti = notInMulti(spec, prefix.length > 0)
   const last: readonly Line[] = inMulti === undefined ? [] : [['multi', `refused: ${inMulti}`]]
   if (spec.route === 'local') return [...lines, LOCAL, ...last]
+  if (ttl.answer !== undefined) return [...lines, ['reply', ttl.answer.toString('latin1').trimEnd()], LOCAL, ...last]
+  const behind = ttl.expiries.map(({ key, time, prefix: own = prefix }): Line => {
+    return ['', `and behind it PEXPIRE ${quote(Buffer.concat([own, key]))} ${time} NX, whose reply is dropped`]
+  })
+  return [
+    ...lines,
+    ...whatIsSent(table, spec, ttl.edit === undefined ? request : of(ttl.edit), tenant, bulk, behind),
+    ...last,
+  ]
+}
+/** From here on the request is what goes upstream, whoever wants it so. `behind`: what goes with it. */
+function whatIsSent(
+  table: CommandTable,
+  spec: CommandSpec,
+  request: Request,
+  tenant: Tenant,
+  bulk: number,
+  behind: readonly Line[],
+): readonly Line[] {
+  const { buf, args, view } = request
+  const prefix = keyPrefix(tenant, 0)
   const sending = sentInstead(table, spec, view, tenant, prefix)
   if (sending !== undefined) {
-    if ('reply' in sending) {
-      const error: readonly Line[] = sending.reply.startsWith('-') ? [['reply', sending.reply]] : []
-      return [...lines, ...error, LOCAL, ...last]
-    }
-    if (spec.extension !== undefined) {
-      const keys = new KeyList()
-      findKeys(spec, view, keys)
-      lines.push(...keyLines('keys', keys, request, prefix))
-    }
-    const sent: readonly Line[] = [
+    if ('reply' in sending) return sending.reply.startsWith('-') ? [['reply', sending.reply], LOCAL] : [LOCAL]
+    const own = new KeyList()
+    if (spec.extension !== undefined) findKeys(spec, view, own)
+    return [
+      ...(spec.extension === undefined ? [] : keyLines('keys', own, request, prefix)),
       ['sent', shown(sending.sent)],
       ...(sending.after ? [['', sending.after] as const] : []),
+      ...behind,
+      ['route', spec.route === 'job' ? JOB : route(spec, view, buf.length, bulk, tenant)],
     ]
-    const way = spec.route === 'job' ? JOB : route(spec, view, buf.length, bulk, tenant)
-    return [...lines, ...sent, ['route', way], ...last]
   }
   const { channel } = spec.quirk
   const keys = new KeyList()
   if (channel === undefined) findKeys(spec, view, keys)
   else keys.push(channel)
   const inFront = channel === undefined ? prefix : Buffer.from(tenant.prefix, 'latin1')
-  lines.push(...keyLines(channel === undefined ? 'keys' : 'channel', keys, request, inFront))
   const slab = new Slab()
   const start = rewriteRequest(slab, buf, 0, buf.length, args, keys, inFront)
   const text = shown(parse(Buffer.from(slab.bytes.subarray(start, slab.used))).view.all())
-  lines.push(['sent', spec.route === 'wait' ? `PING, then ${text}` : text])
-  lines.push(['route', route(spec, view, buf.length, bulk, tenant)])
-  if (spec.quirk.reply !== undefined && prefix.length > 0) lines.push(['reply', 'keys in it lose the prefix'])
-  return [...lines, ...last]
+  const stripped = spec.quirk.reply !== undefined && prefix.length > 0
+  return [
+    ...keyLines(channel === undefined ? 'keys' : 'channel', keys, request, inFront),
+    ['sent', spec.route === 'wait' ? `PING, then ${text}` : text],
+    ...behind,
+    ['route', route(spec, view, buf.length, bulk, tenant)],
+    ...(stripped ? [['reply', 'keys in it lose the prefix'] as const] : []),
+  ]
 }
 
 /** For what is not the request with the prefix in front of its keys; undefined: it is. */
@@ -130,13 +155,26 @@ function parse(bytes: Buffer): Request {
     onRequest(buf, start, end, argc, args) {
       const own = Int32Array.from(args.subarray(0, 2 * argc), (offset) => offset - start)
       const copy = Buffer.from(buf.subarray(start, end))
-      request = { buf: copy, args: own, view: new ArgView().set(copy, argc, own) }
+      request = of({ buf: copy, argc, args: own })
     },
     onProtocolError: () => undefined,
     onRequestLimit: () => undefined,
   })
   if (request === undefined) throw new Error('the request cannot be read back')
   return request
+}
+
+function of({ buf, argc, args }: Pick<Edit, 'buf' | 'argc' | 'args'>): Request {
+  return { buf, argc, args, view: new ArgView().set(buf, argc, args) }
+}
+
+/** As policies see it that comes alone. */
+function asked({ buf, argc, args, view }: Request): PolicyRequest {
+  return { buf, start: 0, end: buf.length, argc, args, view: () => view, idle: true, inTransaction: false }
+}
+
+function labelled(label: string, texts: readonly string[]): readonly Line[] {
+  return texts.map((text, i) => [i === 0 ? label : '', text])
 }
 
 function describe(spec: CommandSpec): string {

@@ -192,6 +192,7 @@ export abstract class ClientExchanges implements DispatchClient {
   deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): boolean {
     this.requestBytes -= x.charged
     this.observe(x)
+    x.effects?.fill?.replied(type, buf, start, end)
     if (this.gone) {
       x.meter?.replied(end - start)
       return true
@@ -215,6 +216,7 @@ export abstract class ClientExchanges implements DispatchClient {
 
   fail(x: Exchange, code: ErrorCode): void {
     this.requestBytes -= x.charged
+    x.meter?.replied(0)
     if (this.gone) return
     this.stats.error(code)
     if (x.streaming) {
@@ -282,6 +284,10 @@ export abstract class ClientExchanges implements DispatchClient {
 
   overheard(x: Exchange, frame: Buffer): void {
     overhear(x, frame)
+  }
+
+  followerFailed(x: Exchange): void {
+    x.effects?.expiryFailed?.()
   }
 
   reissue(x: Exchange): boolean {

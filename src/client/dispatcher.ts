@@ -4,6 +4,7 @@ import { notWhileSubscribed, wrongArity } from '../commands/refusal.ts'
 import { mayReadReplica } from '../commands/replicable.ts'
 import { type CommandSpec, FLAG } from '../commands/spec.ts'
 import { ERROR_BYTES } from '../errors.ts'
+import type { Edit } from '../policies/policy.ts'
 import type { Node } from '../upstream/node.ts'
 import { Answers } from './answers.ts'
 import type { DispatchClient } from './dispatch-client.ts'
@@ -26,6 +27,7 @@ export class Dispatcher {
   readonly env: ClientEnv
   readonly answers: Answers
   private readonly incoming = new Incoming()
+  private readonly edited = new Incoming()
   private readonly outgoing: Outgoing
   private readonly transactions: TransactionDispatcher
   private readonly jobs: JobDispatcher
@@ -99,14 +101,39 @@ export class Dispatcher {
       return
     }
     const { ruling } = this.outgoing
+    request.client = client
     if (chain.onRequest(spec, request, ruling) === 'reply') {
-      client.stats.error('RATELIMITED')
-      this.reject(client, spec, ruling.refusal)
+      this.ruledOut(client, spec)
       return
     }
     const before = client.said
-    this.handle(client, spec, request)
-    if (ruling.meter !== undefined || ruling.delay !== undefined) this.answeredAtOnce(client.said - before)
+    if (ruling.edit === undefined) this.handle(client, spec, request)
+    else this.handleEdited(client, spec, request, ruling.edit)
+    if (ruling.meter !== undefined || ruling.delay !== undefined || ruling.effects !== undefined)
+      this.answeredAtOnce(client.said - before)
+  }
+
+  /** A policy has the reply. */
+  private ruledOut(client: DispatchClient, spec: CommandSpec): void {
+    const { ruling } = this.outgoing
+    const { answer } = ruling
+    ruling.answer = undefined
+    ruling.edit = undefined
+    if (answer === undefined) {
+      client.stats.error('RATELIMITED')
+      this.reject(client, spec, ruling.refusal)
+    } else if (!this.transactions.answer(client, spec, answer)) {
+      this.answers.say(client, answer)
+    }
+    this.answeredAtOnce(answer?.length ?? 0)
+  }
+
+  /** A policy wants something else to be sent than what the client said. */
+  private handleEdited(client: DispatchClient, spec: CommandSpec, request: Incoming, edit: Edit): void {
+    this.outgoing.ruling.edit = undefined
+    const edited = this.edited.set(edit.buf, 0, edit.buf.length, edit.argc, edit.args)
+    if (client.stats.monitors === undefined) this.act(client, edit.spec, edited)
+    else this.actWatched(client, spec, request, edit.spec, edited)
   }
 
   /** Nobody has taken what policies want with the request: Keyward has answered it itself, with so many bytes, or will. */
@@ -116,11 +143,12 @@ export class Dispatcher {
     ruling.delay = undefined
     if (said > 0) ruling.meter?.replied(said)
     ruling.meter = undefined
+    ruling.effects = undefined
   }
 
   private handle(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
     if (client.stats.monitors === undefined) this.act(client, spec, request)
-    else this.actWatched(client, spec, request)
+    else this.actWatched(client, spec, request, spec, request)
   }
 
   private act(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
@@ -129,14 +157,20 @@ export class Dispatcher {
     else this.special(client, spec, request)
   }
 
-  /** Somebody of its tenant has said MONITOR. */
-  private actWatched(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
+  /** Somebody of its tenant has said MONITOR, and sees `request`, whatever is sent in its place. */
+  private actWatched(
+    client: DispatchClient,
+    spec: CommandSpec,
+    request: Incoming,
+    sentSpec: CommandSpec,
+    sent: Incoming,
+  ): void {
     if (forbiddenToMonitor(client, spec)) {
       this.reject(client, spec, MONITOR_FORBIDS)
       return
     }
     const sighting = new Sighting(client, spec, request, this.answers.postpones(client, spec))
-    this.act(client, spec, request)
+    this.act(client, sentSpec, sent)
     sighting.show(this.env.server.now())
   }
 
@@ -163,7 +197,9 @@ export class Dispatcher {
     const x = this.outgoing.open(client, spec)
     const node = client.node as Node
     this.outgoing.rewrite(client, x, sharedWay(client, node, spec, request), request)
-    if (client.readsReplicas && x.way === 'lane' && this.replicable[spec.index] === 1) x.way = 'replica'
+    if (x.effects !== undefined) this.outgoing.carryOut(client, x)
+    if (client.readsReplicas && x.effects?.fill === undefined && x.way === 'lane' && this.replicable[spec.index] === 1)
+      x.way = 'replica'
     client.router.send(x, node)
   }
 
@@ -211,6 +247,7 @@ export class Dispatcher {
       if (time !== undefined) outgoing.block(x, time)
       if (route === 'wait') outgoing.behindPing(x)
     }
+    if (x.effects !== undefined) outgoing.carryOut(client, x)
     if (quirk.corrected === true) this.pubsub.note(x, client, request)
     client.router.send(x, node)
   }

@@ -1,13 +1,17 @@
 import { ArgView } from '../commands/arg-view.ts'
+import type { PolicyRequest } from '../policies/policy.ts'
+import type { DispatchClient } from './dispatch-client.ts'
 
 /** The request at hand, as the reader gave it; one object, reused. Valid while the reader's sink is being called. */
-export class Incoming {
+export class Incoming implements PolicyRequest {
   buf: Buffer = NONE
   start = 0
   end = 0
   argc = 0
   /** Argument i is buf[args[2*i] .. args[2*i+1]). */
   args: Int32Array = new Int32Array(0)
+  /** Whose it is; set before policies are asked. */
+  client: DispatchClient | undefined = undefined
   private readonly reusedView = new ArgView()
 
   set(buf: Buffer, start: number, end: number, argc: number, args: Int32Array): this {
@@ -17,6 +21,17 @@ export class Incoming {
     this.argc = argc
     this.args = args
     return this
+  }
+
+  get idle(): boolean {
+    const { client } = this
+    if (client === undefined || !client.quiet || client.transactional) return false
+    const { session, stats } = client
+    return session.replyMode === 'on' && session.subscribed === 0 && stats.monitors === undefined
+  }
+
+  get inTransaction(): boolean {
+    return this.client?.transactional === true
   }
 
   /** Its arguments, for quirks. */

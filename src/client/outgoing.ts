@@ -7,6 +7,7 @@ import { Ruling } from '../policies/policy.ts'
 import { encodeRequest } from '../resp/request-encoder.ts'
 import type { Node } from '../upstream/node.ts'
 import type { DispatchClient } from './dispatch-client.ts'
+import { expireRequests } from './expire-behind.ts'
 import type { Incoming } from './incoming.ts'
 import type { Call } from './local-call.ts'
 import { prepareReissue } from './reissue.ts'
@@ -50,6 +51,10 @@ export class Outgoing {
     if (ruling.meter !== undefined) {
       x.meter = ruling.meter
       ruling.meter = undefined
+    }
+    if (ruling.effects !== undefined) {
+      x.effects = ruling.effects
+      ruling.effects = undefined
     }
     client.replies.open(x)
     return x
@@ -114,6 +119,20 @@ export class Outgoing {
     return undefined
   }
 
+  /** What policies want with x, which has its bytes: requests of ours follow it in the same piece. */
+  carryOut(client: DispatchClient, x: Exchange): void {
+    const expiries = x.effects?.expiries ?? []
+    if (expiries.length > 0) {
+      const version = Number.parseInt((client.node as Node).facts.version ?? '', 10)
+      const requests = expireRequests(expiries, x.prefix, version >= FIRST_WITH_NX)
+      x.tail = x.tail === undefined ? requests : Buffer.concat([x.tail, requests])
+      x.behind = expiries.length
+      client.requestBytes -= x.charged
+      this.charge(client, x, x.size)
+    }
+    x.plain = false
+  }
+
   /** Gives x these bytes. */
   replace(client: DispatchClient, x: Exchange, bytes: Buffer): void {
     x.setBytes(bytes)
@@ -126,5 +145,8 @@ export class Outgoing {
     client.requestBytes += x.charged
   }
 }
+
+/** The first major version of Redis whose PEXPIRE knows NX. */
+const FIRST_WITH_NX = 7
 
 const PING = Buffer.from('*1\r\n$4\r\nPING\r\n')

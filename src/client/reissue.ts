@@ -68,5 +68,8 @@ export function sendAgain(x: Exchange, now: number): void {
     x.since = now
   }
   x.swallow = 0
+  // What follows it in the same piece.
+  const behind = x.behind > 0 ? x.tail : undefined
   x.setBytes(encodeRequest(args))
+  x.tail = behind
 }

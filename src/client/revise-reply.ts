@@ -62,10 +62,15 @@ function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number
   // Pushes between the elements do not count.
   let index = 0
   const wanted = x.note as ReadonlyMap<number, Member>
+  const cut = new Set<Reply>()
   for (let i = 0; i < items.length; i++) {
     if (items[i].type === PUSH) continue
     const member = wanted.get(index++)
     if (member === undefined) continue
+    if (member.kind === 'cut') {
+      cut.add(items[i])
+      continue
+    }
     if (member.kind === 'corrected') {
       items[i] = correctMember(client, items[i], member.spec, member.asked)
       continue
@@ -81,7 +86,7 @@ function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number
     const bytes = member.kind === 'said' ? member.bytes : client.answerMember(member.spec, member.args)
     items[i] = decodeReply(bytes, 0, bytes.length)
   }
-  return encodeReply(reply)
+  return encodeReply(cut.size === 0 ? reply : { ...reply, items: items.filter((item) => !cut.has(item)) })
 }
 
 function amended(client: DispatchClient, spec: CommandSpec, args: StoredArgs, reply: Reply): Reply {

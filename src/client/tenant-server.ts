@@ -2,13 +2,14 @@ import type { CommandTable } from '../commands/lookup.ts'
 import { isOpenTo } from '../commands/open-to.ts'
 import type { CommandSpec, KeyCount, ServerView } from '../commands/spec.ts'
 import type { UpstreamFacts } from '../commands/upstream-facts.ts'
-import type { ClientView, SlowLogView } from '../commands/views.ts'
+import type { CacheStats, ClientView, SlowLogView } from '../commands/views.ts'
 import type { Clock } from '../lib/clock.ts'
 import { VERSION } from '../lib/version.ts'
 import type { TopicCounts } from '../session/session.ts'
 import type { Tenant } from '../session/tenant.ts'
 import type { Node } from '../upstream/node.ts'
 import type { TopicKind } from '../upstream/topic.ts'
+import { cacheStats, type NearCaches } from './cache-stats.ts'
 import { ViewOfClient } from './client-view.ts'
 import type { ClientConnection } from './connection.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -24,6 +25,7 @@ export interface TenantServerHost {
   /** Every client of the process. */
   readonly clients: ReadonlyMap<ClientConnection, unknown>
   readonly dispatcher: Dispatcher
+  readonly caches: NearCaches
   node(tenant: Tenant): Node
   indexOf(tenant: Tenant): number
   stats(tenant: Tenant | undefined): Stats
@@ -96,6 +98,14 @@ export class TenantServer implements ServerView {
 
   unpause(tenant: Tenant): void {
     this.pauses.unpause(this.host.indexOf(tenant))
+  }
+
+  cacheStats({ name }: Tenant): CacheStats {
+    return cacheStats(this.host.caches.viewOf(name))
+  }
+
+  flushCache({ name }: Tenant, pattern: Buffer | undefined): number {
+    return this.host.caches.flush(name, pattern)
   }
 
   requests(tenant: Tenant): number {

@@ -62,6 +62,22 @@ export class TransactionDispatcher {
     return true
   }
 
+  /** A policy has the reply to this member of a transaction; false: there is none. */
+  answer(client: DispatchClient, spec: CommandSpec, reply: Buffer): boolean {
+    const tx = client.transaction
+    if (tx?.multi !== true) return false
+    if (tx.lost) {
+      this.answers.say(client, QUEUED)
+      return true
+    }
+    const x = this.open(client, spec)
+    x.plain = !x.mute
+    tx.queue({ kind: 'said', bytes: reply })
+    this.outgoing.replace(client, x, PING)
+    client.router.send(x, client.node as Node)
+    return true
+  }
+
   private multi(client: DispatchClient, tx: Transaction, spec: CommandSpec): void {
     if (tx.multi) {
       this.answers.complain(client, 'ERR MULTI calls can not be nested')
@@ -193,6 +209,10 @@ export class TransactionDispatcher {
         } else tx.queue(revised ? { kind: 'strip', spec, prefix: x.prefix } : undefined)
         if (forward === undefined) outgoing.rewrite(client, x, 'transaction', request)
       }
+    }
+    if (x.effects !== undefined) {
+      outgoing.carryOut(client, x)
+      for (let i = 0; i < x.behind; i++) tx.queue({ kind: 'cut' })
     }
     client.router.send(x, client.node as Node)
   }

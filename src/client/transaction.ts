@@ -28,6 +28,7 @@ export type Member =
   | { readonly kind: 'amended'; readonly spec: CommandSpec; readonly args: StoredArgs }
   | { readonly kind: 'corrected'; readonly spec: CommandSpec; readonly asked: Asked }
   | { readonly kind: 'said'; readonly bytes: Buffer }
+  | { readonly kind: 'cut' }
 
 /**
  * MULTI and WATCH of one client, as far as Keyward must know: Redis itself queues and executes. Members that

@@ -1,6 +1,9 @@
 /** Tells a policy what a reply was. */
 export interface Meter {
-  /** The whole reply has come: so many bytes of it, as the upstream or Keyward sent it. */
+  /**
+   * The whole reply has come: so many bytes of it, as the upstream or Keyward sent it. 0: there was none, but an error of
+   * Keyward's own, as when the connection was lost.
+   */
   replied(bytes: number): void
   /** Those that it consists of; itself, if it is one. */
   readonly parts: readonly Meter[]

@@ -9,6 +9,8 @@ export interface Expiry {
   readonly key: Buffer
   /** Milliseconds. */
   readonly time: number
+  /** In front of its raw key; absent: what is in front of the keys of the request. For COPY and MOVE to another database. */
+  readonly prefix?: Buffer
 }
 
 /** What policies want to happen to a request that they let pass. */
@@ -16,4 +18,6 @@ export interface Effects {
   readonly fill?: Fill
   /** At most one for each key of the request. */
   readonly expiries?: readonly Expiry[]
+  /** One of the expiries was answered by an error. */
+  readonly expiryFailed?: () => void
 }

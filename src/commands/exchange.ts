@@ -111,6 +111,8 @@ export interface ExchangeClient {
   kept(bytes: number): void
   /** A reply that x.swallow drops, for a command that wants to know it. */
   overheard(x: Exchange, frame: Buffer): void
+  /** One of the requests behind x was answered by an error. */
+  followerFailed(x: Exchange): void
   /** x, which blocks on a pin, was not executed. True: it is issued again, and the client keeps it. */
   reissue(x: Exchange): boolean
   /** Answers x with an error of our own, or, when its reply has begun to reach the client, breaks the connection off. */

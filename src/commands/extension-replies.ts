@@ -1,7 +1,7 @@
 import { decodeReply } from '../resp/reply-decoder.ts'
 import { ReplyWriter } from '../resp/reply-writer.ts'
 import type { Reply } from '../resp/types.ts'
-import type { ExtensionCommand } from './extensions.ts'
+import type { ExtensionArgument, ExtensionCommand } from './extensions.ts'
 import { parseRow } from './rows.ts'
 import type { KeySpec } from './spec.ts'
 
@@ -18,8 +18,8 @@ export function infoOf({ row }: ExtensionCommand, protocol: 2 | 3): Reply {
   writer.bulk(name)
   writer.integer(arity)
   words(writer, flags)
-  // The one key in front: first, last, step.
-  for (const place of [1, 1, 1]) writer.integer(place)
+  // The one key in front, if there is one: first, last, step.
+  for (let i = 0; i < 3; i++) writer.integer(keySpecs.length)
   words(
     writer,
     categories.map((category) => `@${category}`),
@@ -34,36 +34,47 @@ export function infoOf({ row }: ExtensionCommand, protocol: 2 | 3): Reply {
 }
 
 /** Its name and what COMMAND DOCS says of it: a pair of the reply's map. */
-export function docsOf({ row, summary, arguments: args }: ExtensionCommand, protocol: 2 | 3): readonly Reply[] {
+export function docsOf(
+  { row, summary, complexity, arguments: all }: ExtensionCommand,
+  protocol: 2 | 3,
+): readonly Reply[] {
   const name = new ReplyWriter(protocol)
   name.bulk(parseRow(row).name)
   const docs = new ReplyWriter(protocol)
-  docs.map(4)
+  docs.map(all.length === 0 ? 3 : 4)
   pair(docs, 'summary', summary)
   pair(docs, 'group', 'module')
-  pair(docs, 'complexity', 'O(1)')
-  docs.bulk('arguments')
-  const all = args.split(' ')
-  docs.array(all.length)
-  for (const [i, argument] of all.entries()) argumentDoc(docs, argument, i === 0)
+  pair(docs, 'complexity', complexity)
+  if (all.length > 0) {
+    docs.bulk('arguments')
+    docs.array(all.length)
+    for (const argument of all) argumentDoc(docs, argument)
+  }
   return [finished(name), finished(docs)]
 }
 
-function argumentDoc(writer: ReplyWriter, argument: string, isKey: boolean): void {
-  const optional = argument.endsWith('?')
-  writer.map(isKey || optional ? 3 : 2)
-  pair(writer, 'name', argument.replace('?', ''))
-  pair(writer, 'type', isKey ? 'key' : 'integer')
-  if (isKey) {
+function argumentDoc(writer: ReplyWriter, { name, type, token, optional }: ExtensionArgument): void {
+  const more = [type === 'key', token !== undefined, optional === true].filter(Boolean)
+  writer.map(2 + more.length)
+  pair(writer, 'name', name)
+  pair(writer, 'type', type)
+  if (type === 'key') {
     writer.bulk('key_spec_index')
     writer.integer(0)
-  } else if (optional) {
+  }
+  if (token !== undefined) pair(writer, 'token', token)
+  if (optional === true) {
     writer.bulk('flags')
     words(writer, ['optional'])
   }
 }
 
-/** The answer to COMMAND GETKEYS and, `withFlags`, GETKEYSANDFLAGS of such a command with this key. */
+/** Has it a key? */
+export function hasKey({ row }: ExtensionCommand): boolean {
+  return parseRow(row).keySpecs.length > 0
+}
+
+/** The answer to COMMAND GETKEYS and, `withFlags`, GETKEYSANDFLAGS of one that has a key, with this key. */
 export function writeKeys(writer: ReplyWriter, { row }: ExtensionCommand, key: Buffer, withFlags: boolean): void {
   writer.array(1)
   if (withFlags) writer.array(2)

@@ -139,6 +139,11 @@ export const EXTENSIONS: readonly ReviewedGroup[] = [
     'One key in front, which a script of Keyward’s own reads and writes; numbers behind it, and integers in the reply.',
     'cl.status cl.throttle',
   ),
+  group(
+    'cache',
+    'Answered here, of the tenant’s own entries. The pattern is compared with its own key names.',
+    'cache.flush cache.stats',
+  ),
 ]
 
 /** Commands that are open, but not with all arguments: what their quirks refuse to prefixed tenants. */

@@ -4,7 +4,7 @@ import type { Session, TopicCounts } from '../session/session.ts'
 import type { Extension, Tenant } from '../session/tenant.ts'
 import type { ArgView } from './arg-view.ts'
 import type { UpstreamFacts } from './upstream-facts.ts'
-import type { ClientView, SlowLogView } from './views.ts'
+import type { CacheStats, ClientView, SlowLogView } from './views.ts'
 
 /** Command flags as bits, from the flags of the server's COMMAND reply. */
 export const FLAG = {
@@ -174,6 +174,10 @@ export interface ServerView {
    * before the first count. Asking has them counted again in the background, at most once a minute.
    */
   keyCounts(tenant: Tenant): Iterable<KeyCount>
+  /** Of the tenant's near cache in this process. */
+  cacheStats(tenant: Tenant): CacheStats
+  /** Drops its entries, of all databases, or those of keys that match this pattern; returns how many. */
+  flushCache(tenant: Tenant, pattern: Buffer | undefined): number
   /** Requests of this tenant since the start. */
   requests(tenant: Tenant): number
   /** Every command that this tenant may run, containers with their open subcommands. */

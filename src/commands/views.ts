@@ -40,3 +40,31 @@ export interface SlowLogView {
   /** Forgets all entries; ids go on. */
   reset(): void
 }
+
+/**
+ * The near cache of a tenant in this process, as CACHE.STATS shows it. Counters since it was configured: requests for keys
+ * of its rules, each in `hits`, `staleServed`, `misses` or `coalesced`, and what became of entries.
+ */
+export interface CacheStats {
+  readonly hits: number
+  /** Entries past their end, served while the upstream was away. */
+  readonly staleServed: number
+  /** Of them, `crowded` found no room in the queues of the cache, and left nothing in it. */
+  readonly misses: number
+  readonly crowded: number
+  /** Misses that waited for the reply to an earlier one. */
+  readonly coalesced: number
+  readonly stored: number
+  /** Not kept, because there was no room and what is there is asked for more. */
+  readonly rejected: number
+  readonly invalidations: number
+  readonly evictions: number
+  readonly expired: number
+  /** Now. */
+  readonly entries: number
+  readonly bytes: number
+  /** The most that `bytes` may be; 0: the tenant has no cache. */
+  readonly memory: number
+  /** Milliseconds by which a hit may be behind now; undefined: writes of others are not heard of, so there are no hits. */
+  readonly behind: number | undefined
+}

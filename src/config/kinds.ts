@@ -65,6 +65,21 @@ export const name = text('name', NAME.pattern, `a name of ${NAME.words}`)
 export const word = text('name', /^[!-~]{1,256}$/, 'a name of printable ASCII without blanks')
 export const hostName = text('host name', /^[A-Za-z0-9_.-]{1,253}$/, 'a host name')
 
+/** The share, below 1, by which a time is made shorter at random. */
+export const jitter: Kind<number> = {
+  name: 'share',
+  json: { type: 'string', pattern: '^(0|[1-9][0-9]?)%$' },
+  read(raw) {
+    const percent = typeof raw === 'string' ? /^(0|[1-9][0-9]*)%$/.exec(raw)?.[1] : undefined
+    if (percent !== undefined && Number(percent) < 100) return { value: Number(percent) / 100 }
+    const meant = typeof raw === 'number' && raw >= 0 ? Math.round(raw > 0 && raw < 1 ? 100 * raw : raw) : 100
+    return {
+      message: percent === undefined ? `${show(raw)} is not a share` : `${show(raw)} is not less than all of it`,
+      cure: `write ${meant < 100 ? `${meant}%` : 'whole percents from "0%" to "99%"'}`,
+    }
+  },
+}
+
 export const pattern = text('pattern', /^[^\0]{1,1000}$/, 'a pattern of key names, such as "cache:*"')
 export const commandRules = text('ACL rules', /\S/, 'ACL rules on commands, such as "+@write -del"')
 
@@ -102,14 +117,14 @@ export const burst: Kind<{ readonly unit: 'operations' | 'bytes'; readonly token
   },
 }
 
-const extensions: readonly Extension[] = ['throttle']
+const extensions: readonly Extension[] = ['throttle', 'cache']
 
-/** `cache` and `locks` are names that later versions will know. */
+/** `locks` is a name that later versions will know. */
 export const extension: Kind<Extension> = {
   name: extensions.join(' | '),
   json: { enum: extensions },
   read(raw) {
-    if (raw === 'cache' || raw === 'locks') {
+    if (raw === 'locks') {
       return { message: `${show(raw)} is not enforced by this version yet`, cure: 'remove it' }
     }
     const known = extensions.find((one) => one === raw)

@@ -91,6 +91,25 @@ export const duration: Kind<number> = {
   read: readDuration,
 }
 
+/** 100 years. No timer waits for them: what lives so long is kept by the server. */
+const LONGEST_LIFETIME = 876_000 * 3_600_000
+
+/** How long a key may live, or may be asked to. */
+export const lifetime: Kind<number> = { ...duration, read: (raw) => readDuration(raw, LONGEST_LIFETIME) }
+
+/** `off` is 0 milliseconds. */
+export const durationOrOff: Kind<number> = {
+  name: 'duration | off',
+  json: { type: 'string', pattern: '^(off|[0-9]+(ms|s|m|h))$' },
+  read(raw) {
+    if (raw === 'off') return { value: 0 }
+    if (raw === 0 || raw === false || /^0(ms|s|m|h)$/.test(String(raw))) {
+      return { message: `${show(raw)} is no time at all`, cure: 'write off, or a duration of at least 1ms' }
+    }
+    return readDuration(raw)
+  },
+}
+
 export const size: Kind<number> = {
   name: 'size',
   json: { type: 'string', pattern: '^[0-9]+(B|KiB|MiB|GiB)$' },

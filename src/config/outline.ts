@@ -11,6 +11,7 @@ export interface Outline {
   readonly additionalProperties?: Outline | boolean
   readonly items?: Outline
   readonly required?: readonly string[]
+  readonly minItems?: number
   readonly 'x-keyward'?: KeyDoc
 }
 
@@ -24,9 +25,11 @@ export function keysAt(root: Outline, path: Path): readonly string[] {
   return Object.keys(nodeAt(root, path)?.properties ?? {})
 }
 
-/** The keys that it must have. */
+/** The keys that it must have: those without a default, and lists that may not be empty. */
 export function requiredAt(root: Outline, path: Path): readonly string[] {
-  return nodeAt(root, path)?.required ?? []
+  const node = nodeAt(root, path)
+  const lists = Object.entries(node?.properties ?? {}).filter(([, { minItems = 0 }]) => minItems > 0)
+  return [...(node?.required ?? []), ...lists.map(([name]) => name)]
 }
 
 function nodeAt(root: Outline, path: Path): Outline | undefined {

@@ -1,9 +1,11 @@
 import { z } from 'zod'
+import { cache } from './cache-schema.ts'
 import { extension, fileMode, hostPort, listenAddress, name, password, path, socketAddress, version } from './kinds.ts'
 import { count, defaulted, duration, flag, later, oneOf, optional, required, size } from './leaf.ts'
 import { limit } from './limits-schema.ts'
 import { NAME, type NameRule, USER_NAME } from './names.ts'
 import { prefix } from './prefix.ts'
+import { ttlRule } from './ttl-schema.ts'
 import { upstream } from './upstream-schema.ts'
 
 // The whole file: its keys, their kinds, defaults and documentation. docs/configuration.md and docs/keyward.schema.json
@@ -113,11 +115,13 @@ const tenant = z
       1,
       'Share of a connection to the upstream, against that of other tenants, while they want more of it than there is.',
     ),
-    ttl: later('Expiry policies.'),
-    cache: later('Near cache.'),
+    ttl: z.array(ttlRule).default([]).meta({
+      description: 'How long keys live, by pattern. Of the rules that match a key, the first counts.',
+    }),
+    cache: cache.optional(),
     extensions: z.array(required(extension, 'A group of commands.')).default([]).meta({
       description:
-        "Which of Keyward's own commands exist here. `throttle`: CL.THROTTLE and CL.STATUS. `cache` and `locks` are reserved.",
+        "Which of Keyward's own commands exist here. `throttle`: CL.THROTTLE and CL.STATUS. `cache`: CACHE.STATS and CACHE.FLUSH. `locks` is reserved.",
     }),
   })
   .meta({ description: 'One namespace, by its name.' })
@@ -145,7 +149,7 @@ export const fileSchema = z.strictObject({
     .strictObject({
       address: optional(
         hostPort,
-        'Where /healthz, /readyz, /metrics, /upstreams and /limits are served over HTTP. No login: keep it off public networks. Absent: no HTTP.',
+        'Where /healthz, /readyz, /metrics, /upstreams, /limits, /cache and /ttl are served over HTTP. No login: keep it off public networks. Absent: no HTTP.',
       ),
       socket: optional(
         socketAddress,

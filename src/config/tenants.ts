@@ -1,10 +1,12 @@
 import type { Tenant, User } from '../session/tenant.ts'
+import { resolveCache } from './cache.ts'
 import { checkName, type Names, type ResolveContext } from './context.ts'
 import { type ReadCommands, resolveLimits } from './limits.ts'
 import { checkNames, USER_NAME } from './names.ts'
 import type { Path } from './problem.ts'
 import type { TenantShape } from './schema.ts'
 import { lookUpDigest } from './secret.ts'
+import { resolveTtl } from './ttl.ts'
 
 /** `index`: its place in the file. Users whose password is wrong are reported and left out. */
 export function resolveTenant(
@@ -38,6 +40,8 @@ export function resolveTenant(
     slowlog: { slowerThan, entries },
     replicas: { read: replicas.read, maxLag: replicas.maxLag },
     limits: resolveLimits(shape.limits, [...path, 'limits'], commands, report),
+    ttl: resolveTtl(shape.ttl, [...path, 'ttl'], report),
+    cache: resolveCache(shape.cache, [...path, 'cache'], report),
     weight: shape.weight,
     extensions: new Set(shape.extensions.filter((one) => one !== undefined)),
     users,

@@ -10,19 +10,20 @@ const BYTES = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
 /** 1048576GiB. No machine has it: a size above it is a slip of the hand. */
 const LARGEST_SIZE = 2 ** 50
 
-/** `250ms 5s 10m 24h` as milliseconds. */
-export function readDuration(raw: unknown): Reading<number> {
-  const reading = typeof raw === 'string' ? parseDuration(raw) : undefined
-  return reading ?? { message: `${show(raw)} is not a duration`, cure: cureDuration(String(raw)) }
+/** `250ms 5s 10m 24h` as milliseconds, `most` of them at most. */
+export function readDuration(raw: unknown, most = LONGEST_TIMER): Reading<number> {
+  const reading = typeof raw === 'string' ? parseDuration(raw, most) : undefined
+  return reading ?? { message: `${show(raw)} is not a duration`, cure: cureDuration(String(raw), most) }
 }
 
 /** undefined: this is not how a duration is written. */
-function parseDuration(text: string): Reading<number> | undefined {
+function parseDuration(text: string, most: number): Reading<number> | undefined {
   const match = /^(\d+)(ms|s|m|h)$/.exec(text)
   if (match === null) return undefined
   const value = Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS]
   if (value === 0) return { message: `${show(text)} is no time at all`, cure: 'write a duration of at least 1ms' }
-  if (value > LONGEST_TIMER) return { message: `${show(text)} is too long`, cure: 'write at most 596h' }
+  const hours = Math.floor(most / MILLISECONDS.h)
+  if (value > most) return { message: `${show(text)} is too long`, cure: `write at most ${hours}h` }
   return { value }
 }
 
@@ -127,16 +128,17 @@ function sizeMeant(text: string): Meant {
   return known ? [`${digits}${name}`] : { words: 'a unit of B, KiB, MiB or GiB' }
 }
 
-function cureDuration(text: string): string {
+function cureDuration(text: string, most: number): string {
+  const parse = (duration: string) => parseDuration(duration, most)
   const match = /^\s*(\d+)\s*([a-z]*)\s*$/i.exec(text)
   if (match === null) return 'write a whole number and a unit, such as 250ms, 5s, 10m or 24h'
   const [, number, written] = match
   const unit = written.toLowerCase()
   if (unit === '') {
     const all = [`${number}ms`, `${number}s`, `${number}m`, `${number}h`]
-    return cure(all, parseDuration, (good) => `a unit with it: ${either(good)}`)
+    return cure(all, parse, (good) => `a unit with it: ${either(good)}`)
   }
-  return cure(durationMeant(number, unit), parseDuration)
+  return cure(durationMeant(number, unit), parse)
 }
 
 function durationMeant(number: string, unit: string): Meant {

@@ -76,12 +76,13 @@ function unknownKeyCure(tree: Outline, path: Path, key: string): string {
   return `remove it; known here: ${keysAt(tree, path).join(', ')}`
 }
 
-/** `{}` is no cure where keys are required. */
+/** `{}` is no cure where keys are required, and an entry of a list that says nothing is none anywhere. */
 function mapCure(tree: Outline, path: Path): string {
   const required = requiredAt(tree, path)
-  if (required.length === 0) return 'write its keys indented below it, or {}'
-  const where = typeof path.at(-1) === 'number' ? 'after the "- "' : 'indented below it'
-  return `write its keys ${where}, at least ${required.join(' and ')}`
+  const inList = typeof path.at(-1) === 'number'
+  if (required.length === 0 && !inList) return 'write its keys indented below it, or {}'
+  const where = inList ? 'after the "- "' : 'indented below it'
+  return `write its keys ${where}${required.length === 0 ? '' : `, at least ${required.join(' and ')}`}`
 }
 
 /** A copy in which nothing is shared: what aliases stand for is wrong, and taken out, once in each place. */

@@ -85,6 +85,8 @@ export interface PolicyEnv {
   leaseStore(upstream: string): LeaseStore | undefined
   /** What the near cache needs of this upstream; undefined: there is no such upstream any more. */
   cacheSource(upstream: string): CacheSource | undefined
+  /** A small number for the tenant, the same as long as the process lives. */
+  indexOf(tenant: Tenant): number
   /** A bug: it is logged and counted, and the process goes on. */
   fault(error: unknown): void
 }

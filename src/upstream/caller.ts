@@ -119,6 +119,7 @@ export class Caller implements ExchangeClient {
     return false
   }
   overheard(): void {}
+  followerFailed(): void {}
   emit(): void {}
   requeue(): void {}
   kept(): void {}

@@ -35,10 +35,11 @@ export class Control implements ExchangeClient {
     return false
   }
   overheard(): void {}
+  followerFailed(): void {}
   reissue(): boolean {
     return false
   }
-  emit(): void {}
+  emit(_buf: Buffer, _start: number, _end: number): void {}
   deliver(x: Exchange, _type: number, buf: Buffer, start: number, end: number): boolean {
     ;(x.note as Answer)(buf.toString('latin1', start, end))
     return true

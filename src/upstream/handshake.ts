@@ -148,7 +148,7 @@ export class LoginHandshake implements Handshake {
 }
 
 /** https://redis.io/commands/role/ A replica that has no link to its primary answers from an unknown past. */
-function checkRole(expected: string | undefined, error: string | undefined, frame: Buffer): void {
+export function checkRole(expected: string | undefined, error: string | undefined, frame: Buffer): void {
   if (error !== undefined) throw new Error(`ROLE is closed to the upstream's user (${error}): allow it with +role`)
   const text = frame.toString('latin1')
   const role = firstWord(text)

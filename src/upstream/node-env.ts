@@ -19,6 +19,8 @@ export interface NodeOwner {
   readonly mustBe: 'master' | 'slave' | undefined
   /** A connection was lost, or the server says that it cannot execute anything: time to look where the primary is. */
   doubt(why: string): void
+  /** A new connection is at another process than those before. */
+  another(): void
   /** It was retired, and all that it had is done. */
   ended(): void
   /** For a replica: reads that cannot be executed here go elsewhere. False: they wait here. */

@@ -278,7 +278,9 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   learned(info: ReadonlyMap<string, string>): void {
     const before = this.facts.runId
     this.facts.learned(info, this.clock.now)
-    if (before !== this.facts.runId) this.whereabouts.another(info)
+    if (before === this.facts.runId) return
+    this.whereabouts.another(info)
+    this.owner.another()
   }
 
   missing(power: Power, error: string): void {
@@ -431,9 +433,8 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   /** True: it does not answer in time. */
   private inspect(connection: Connection, now: number): boolean {
     const { request } = this.options.timeouts
-    if (connection.queue.head !== undefined) {
-      return checkTimeOuts(connection, now, request, this.options.hold.time, this.refusals)
-    }
+    if (connection.queue.head !== undefined)
+      return checkTimeOuts(connection, now, request, this.holdTime, this.refusals)
     if (connection.retired && connection.holder === undefined) {
       connection.close('retired')
     } else if (connection.holder === undefined && now - connection.lastBytesAt > this.options.keepAlive) {

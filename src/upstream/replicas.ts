@@ -48,6 +48,8 @@ class Replica implements NodeOwner {
     this.position = this.lag.join()
   }
 
+  another(): void {}
+
   ended(): void {}
 
   leave(): void {

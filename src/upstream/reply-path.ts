@@ -40,6 +40,8 @@ export class ReplyPath {
   /** The beginning of a reply whose end has not come yet, as far as it is kept, and its size so far. */
   private parts: Buffer[] = []
   private partBytes = 0
+  /** The reply to x, whose `behind` are not all answered yet. */
+  private counts: { readonly type: number; readonly frame: Buffer; left: number } | undefined = undefined
   /** A reply was not one to its request. */
   private lying = false
   /** The run: whole replies of one client, buf[runStart..runEnd), taken from its queue but not yet handed on. */
@@ -71,7 +73,7 @@ export class ReplyPath {
 
   /** x's reply has begun. */
   begun(x: Exchange): boolean {
-    return x === this.queue.head && this.partBytes > 0
+    return x === this.queue.head && (this.partBytes > 0 || this.counts !== undefined)
   }
 
   private reply(buf: Buffer, from: number, to: number, stable: boolean): void {
@@ -88,6 +90,11 @@ export class ReplyPath {
     if (x.swallow > 0) {
       this.endRun(buf, stable)
       this.swallow(x, buf, from, to)
+      return
+    }
+    if (x.behind > 0) {
+      this.endRun(buf, stable)
+      this.followed(x, type, buf, from, to)
       return
     }
     queue.shift(x)
@@ -162,6 +169,25 @@ export class ReplyPath {
     return true
   }
 
+  /** A reply to x, or to one of the requests behind it: x is answered when theirs are in, too. */
+  private followed(x: Exchange, type: number, buf: Buffer, from: number, to: number): void {
+    const { counts } = this
+    if (counts === undefined) {
+      this.parts.push(buf.subarray(from, to))
+      this.counts = { type, frame: Buffer.concat(this.parts), left: x.behind }
+      this.forgetParts()
+      this.parts = []
+      return
+    }
+    this.forgetParts()
+    if (type === ERROR && x.place === 'sent') x.client.followerFailed(x)
+    counts.left--
+    if (counts.left > 0) return
+    this.counts = undefined
+    this.queue.shift(x)
+    this.finish(x, counts.type, counts.frame, 0, counts.frame.length, true)
+  }
+
   private swallow(x: Exchange, buf: Buffer, from: number, to: number): void {
     x.swallow--
     if (x.spec.quirk.fromNewest === true) x.client.overheard(x, Buffer.concat([...this.parts, buf.subarray(from, to)]))
@@ -182,13 +208,15 @@ export class ReplyPath {
       x.client.emit(buf, pos, end, stable)
       return
     }
-    if (x.place === 'abandoned' || (x.swallow > 0 && x.spec.quirk.fromNewest !== true)) return
+    if (this.counts !== undefined || x.place === 'abandoned' || (x.swallow > 0 && x.spec.quirk.fromNewest !== true))
+      return
     // A silent client's reply is dropped as it comes, but for what a transaction has to know.
     if (x.mute && !x.inTransaction) return
     this.parts.push(stable ? buf.subarray(pos, end) : Buffer.from(buf.subarray(pos, end)))
     if (this.partBytes > STREAM_FROM) x.client.kept(this.partBytes)
     if (this.partBytes > MOST_KEPT) throw new BadReply('a reply too big to be kept')
-    const streams = this.partBytes >= STREAM_FROM && x.plain && x.swallow === 0 && mayStream(this.parts[0][0])
+    const streams =
+      this.partBytes >= STREAM_FROM && x.plain && x.swallow === 0 && x.behind === 0 && mayStream(this.parts[0][0])
     if (!streams || !x.client.leads(x)) return
     x.streaming = true
     for (const part of this.parts) x.client.emit(part, 0, part.length, true)

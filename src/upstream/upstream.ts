@@ -1,4 +1,6 @@
 import { formatAddress } from './address.ts'
+import { UpstreamCacheSource } from './cache-source.ts'
+import { Invalidations } from './invalidations/invalidations.ts'
 import { UpstreamLeases } from './lease-store.ts'
 import { Node } from './node.ts'
 import type { NodeEnv, NodeOwner } from './node-env.ts'
@@ -19,6 +21,10 @@ export class Upstream implements TopologyHost, NodeOwner {
   readonly replicas: Replicas
   /** Where rate limits of `scope: global` have their tokens. */
   readonly leaseStore: UpstreamLeases
+  /** What the primary tells of writes to keys. */
+  readonly invalidations: Invalidations
+  /** What the near cache needs. */
+  readonly cacheSource: UpstreamCacheSource
   readonly sendsElsewhere = false
   private readonly env: NodeEnv
   private elders: readonly Upstream[] = []
@@ -32,6 +38,8 @@ export class Upstream implements TopologyHost, NodeOwner {
     this.replicas = new Replicas(this.primary, env, () => this.topology.replicas)
     this.primary.replicas = this.replicas
     this.leaseStore = new UpstreamLeases(this.primary)
+    this.invalidations = new Invalidations(this.primary)
+    this.cacheSource = new UpstreamCacheSource(this.primary, this.invalidations)
   }
 
   start(): void {
@@ -43,6 +51,7 @@ export class Upstream implements TopologyHost, NodeOwner {
     this.topology.stop()
     this.replicas.stop()
     this.leaseStore.stop()
+    this.invalidations.stop()
     this.primary.stop()
   }
 
@@ -50,6 +59,7 @@ export class Upstream implements TopologyHost, NodeOwner {
   succeed(elder: Upstream): void {
     this.elders = [elder, ...elder.line.slice(1)]
     this.primary.succeed(elder.primary)
+    this.invalidations.succeed(elder.invalidations)
   }
 
   /** This one, and those before it that have not ended what they had: what is done to an upstream is done to all of them. */
@@ -64,6 +74,7 @@ export class Upstream implements TopologyHost, NodeOwner {
   retire(successor: Upstream | undefined): void {
     this.replicas.stop()
     this.leaseStore.stop()
+    this.invalidations.stop()
     // Nobody could end it any more.
     if (successor === undefined) this.primary.suspension.end('paused', 'the upstream is not configured any more')
     this.primary.retire(successor?.primary)
@@ -83,6 +94,7 @@ export class Upstream implements TopologyHost, NodeOwner {
     const before = this.primary.whereabouts.address
     if (before !== undefined && formatAddress(before) === formatAddress(address)) return
     this.replicas.reset()
+    this.invalidations.move()
     this.primary.whereabouts.moveTo(address, why)
   }
 
@@ -109,6 +121,10 @@ export class Upstream implements TopologyHost, NodeOwner {
     if (now - this.doubtedAt < DOUBT_AGAIN) return
     this.doubtedAt = now
     this.topology.doubt(why)
+  }
+
+  another(): void {
+    this.invalidations.another()
   }
 
   /** Why it should not get traffic; undefined: it should. `now`: clock time. */
@@ -143,6 +159,8 @@ export class Upstream implements TopologyHost, NodeOwner {
       topology: topology.view(),
       fairness: primary.lanesets.fairness(nameOf),
       replicas: replicas.view(),
+      invalidations: this.invalidations.view(),
+      cacheFetches: this.cacheSource.view(),
     }
   }
 }

@@ -2,6 +2,7 @@ import { SlowLog } from '../../src/client/slowlog.ts'
 import type { ArgView } from '../../src/commands/arg-view.ts'
 import type { CommandTable } from '../../src/commands/lookup.ts'
 import { isOpenTo } from '../../src/commands/open-to.ts'
+import { quirks as cache } from '../../src/commands/quirks/cache.ts'
 import { quirks as client } from '../../src/commands/quirks/client.ts'
 import { quirks as clientKill } from '../../src/commands/quirks/client-kill.ts'
 import { quirks as clientPause } from '../../src/commands/quirks/client-pause.ts'
@@ -22,7 +23,7 @@ import type { KeyCount, ServerView } from '../../src/commands/spec.ts'
 import { type CommandSpec, FLAG, type LocalCall, type Quirk } from '../../src/commands/spec.ts'
 import { buildTable } from '../../src/commands/table.ts'
 import type { UpstreamFacts } from '../../src/commands/upstream-facts.ts'
-import type { ClientView, SlowLogView } from '../../src/commands/views.ts'
+import type { CacheStats, ClientView, SlowLogView } from '../../src/commands/views.ts'
 import { ERRORS } from '../../src/errors.ts'
 import { ReplyWriter } from '../../src/resp/reply-writer.ts'
 import { type Authenticator, type Endpoint, type Login, Session, type TopicCounts } from '../../src/session/session.ts'
@@ -31,6 +32,7 @@ import { argsOf } from './arg-view.ts'
 
 /** The commands that Keyward answers itself, or sends in another form. */
 export const LOCAL: Readonly<Record<string, Quirk>> = {
+  ...cache,
   ...client,
   ...clientKill,
   ...clientPause,
@@ -67,6 +69,8 @@ export function tenant(name: string, more: Partial<Tenant> = {}): Tenant {
     slowlog: { slowerThan: 10, entries: 128 },
     replicas: { read: 'never', maxLag: 1000 },
     limits: [],
+    ttl: [],
+    cache: undefined,
     weight: 1,
     extensions: new Set(),
     users: new Map([['default', { name: 'default', digest: undefined }]]),
@@ -89,6 +93,24 @@ export function authenticator(
   }
 }
 
+/** Of a tenant that has none. */
+const NO_CACHE: CacheStats = {
+  hits: 0,
+  staleServed: 0,
+  misses: 0,
+  crowded: 0,
+  coalesced: 0,
+  stored: 0,
+  rejected: 0,
+  invalidations: 0,
+  evictions: 0,
+  expired: 0,
+  entries: 0,
+  bytes: 0,
+  memory: 0,
+  behind: undefined,
+}
+
 /** Everything that local answers may ask about a process; the fields may be changed. */
 export class FakeServer implements ServerView {
   version = '0.1.0'
@@ -105,6 +127,10 @@ export class FakeServer implements ServerView {
   readonly pauses: { tenant: string; time: number; writesOnly: boolean }[] = []
   readonly slow = new SlowLog()
   counts: readonly KeyCount[] = []
+  /** What CACHE.STATS shows. */
+  cache: CacheStats = NO_CACHE
+  /** What CACHE.FLUSH was asked for. */
+  readonly flushed: { tenant: string; pattern: Buffer | undefined }[] = []
   private readonly open = new Map<string, readonly CommandSpec[]>()
 
   now(): number {
@@ -155,6 +181,14 @@ export class FakeServer implements ServerView {
     if (events.includes('Q')) return false
     this.notify = events
     return true
+  }
+
+  cacheStats(): CacheStats {
+    return this.cache
+  }
+
+  flushCache(tenant: Tenant, pattern: Buffer | undefined): number {
+    return this.flushed.push({ tenant: tenant.name, pattern })
   }
 
   requests(): number {

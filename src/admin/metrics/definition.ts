@@ -1,6 +1,8 @@
 import type { UpstreamView } from '../upstream-view.ts'
 import type { ProcessView, StatsView } from '../view.ts'
+import type { CacheNumbers } from './cache-numbers.ts'
 import type { LimitNumbers } from './limit-numbers.ts'
+import type { TtlNumbers } from './ttl-numbers.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -13,6 +15,8 @@ export interface Scrape {
   /** By label. */
   readonly tenants: ReadonlyMap<string, StatsView>
   readonly limits: readonly LimitNumbers[]
+  readonly caches: readonly CacheNumbers[]
+  readonly ttl: readonly TtlNumbers[]
   readonly ready: boolean
 }
 

@@ -3,7 +3,7 @@ import type { Reply } from '../../resp/types.ts'
 import type { Session } from '../../session/session.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { ArgView } from '../arg-view.ts'
-import { docsOf, infoOf, writeKeys } from '../extension-replies.ts'
+import { docsOf, hasKey, infoOf, writeKeys } from '../extension-replies.ts'
 import { EXTENSION_COMMANDS, type ExtensionCommand } from '../extensions.ts'
 import { isOpenTo } from '../open-to.ts'
 import type { CommandSpec, LocalCall, Quirk } from '../spec.ts'
@@ -159,6 +159,10 @@ function amendDocs({ items }: Reply, args: ArgView, session: Session): void {
 function getKeys(call: LocalCall): readonly Buffer[] | undefined {
   const { args, reply } = call
   const own = ownCommand(call.session, args.text(2, NAME_BYTES))
+  if (own !== undefined && !hasKey(own)) {
+    reply.error('ERR The command has no key arguments')
+    return undefined
+  }
   if (own !== undefined && args.length > 3) {
     writeKeys(reply, own, args.bytes(3), args.is(1, 'GETKEYSANDFLAGS'))
     return undefined

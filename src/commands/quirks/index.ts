@@ -1,5 +1,6 @@
 import type { Quirk } from '../spec.ts'
 import { quirks as blocking } from './blocking.ts'
+import { quirks as cache } from './cache.ts'
 import { quirks as client } from './client.ts'
 import { quirks as clientKill } from './client-kill.ts'
 import { quirks as clientPause } from './client-pause.ts'
@@ -28,6 +29,7 @@ import { quirks as transactions } from './transactions.ts'
 /** A new group of quirks is a file beside this one and a line here. No name may stand in two groups. */
 const GROUPS: readonly Readonly<Record<string, Quirk>>[] = [
   blocking,
+  cache,
   client,
   clientKill,
   clientPause,

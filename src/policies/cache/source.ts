@@ -16,6 +16,8 @@ export interface CacheSource {
   readonly feed: InvalidationFeed
   /** It fails, or cannot be reached: who asks gets an error. */
   readonly down: boolean
+  /** It lets keys go that nobody has used for long (LRU, LFU): it must be told of the use that hits are. */
+  readonly evicts: boolean
   /**
    * A request of Keyward's own to the primary, on the shared lanes, raw keys and all. `done` is called once, never at once: with the
    * whole reply and its RESP type byte, which nobody changes later, or undefined when it was not answered. Calls of one turn

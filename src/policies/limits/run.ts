@@ -18,9 +18,9 @@ export interface RunMember {
 /**
  * Requests of one plan, directly after each other and on the same buckets: a pipeline, or clients of one tenant and address in
  * turn. From the second on they are let pass by a count of what every bucket had for them, and what they took is taken when
- * the run is over: before anybody else asks these buckets anything. Time that passes meanwhile brings no tokens, so it lets
- * nothing pass that would have been refused, and who does not pass is judged anew. So the rules of most requests cost a
- * few comparisons, and the buckets, which are not in the processor's caches, are looked at once for many of them.
+ * the run is over: before anybody else asks these buckets anything. It is as if all of them had come when it began, at most a
+ * millisecond earlier; who does not pass is judged anew, by the clock of now. So the rules of most requests cost a few
+ * comparisons, and the buckets, which are not in the processor's caches, are looked at once for many of them.
  */
 export class Run {
   /** For the reply to the request that has passed. */

@@ -99,7 +99,7 @@ describe('everything else is refused in one shape', () => {
       expect(headers.get('content-type')).toBe('application/json')
       expect(JSON.parse(body)).toEqual({
         error: 'no such page',
-        cure: 'there are /healthz, /readyz, /metrics, /upstreams, /limits',
+        cure: 'there are /healthz, /readyz, /metrics, /upstreams, /limits, /cache, /ttl',
       })
     },
   )

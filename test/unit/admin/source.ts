@@ -1,9 +1,11 @@
 import type { Operations, Target } from '../../../src/admin/operations.ts'
 import type { SocketSource } from '../../../src/admin/socket-source.ts'
-import type { HealthReport, UpstreamView } from '../../../src/admin/upstream-view.ts'
+import type { HealthReport, InvalidationsView, UpstreamView } from '../../../src/admin/upstream-view.ts'
 import type { AdminSource, ProcessView, StatsView } from '../../../src/admin/view.ts'
 import { FAMILIES, LATENCY_BOUNDS } from '../../../src/client/stats.ts'
+import type { CacheRuleView, CacheView } from '../../../src/policies/cache/cache-view.ts'
 import type { LimitView } from '../../../src/policies/limits/limit-view.ts'
+import type { TtlView } from '../../../src/policies/ttl/ttl-view.ts'
 
 /** Counters of a tenant, all zero but for these. */
 export function stats(some: Partial<StatsView> = {}): StatsView {
@@ -50,6 +52,7 @@ export function upstream(some: Partial<UpstreamView> = {}): UpstreamView {
     topology: { kind: 'standalone', sentinels: [] },
     fairness: undefined,
     replicas: [],
+    invalidations: feed({ wanted: false, connected: false, delay: undefined }),
     ...some,
   }
 }
@@ -76,6 +79,68 @@ export function limit(some: Partial<LimitView> = {}): LimitView {
     grants: 0,
     failing: false,
     offenders: [],
+    ...some,
+  }
+}
+
+/** The feed of an upstream whose tenants cache, that has told nothing, but for these. */
+export function feed(some: Partial<InvalidationsView> = {}): InvalidationsView {
+  return {
+    wanted: true,
+    connected: true,
+    prefixes: 1,
+    invalidations: 0,
+    flushes: 0,
+    reconnects: 0,
+    delay: 1,
+    refusal: undefined,
+    refusals: 0,
+    ...some,
+  }
+}
+
+/** A near cache with one rule that has done nothing, but for these. */
+export function cache(some: Partial<CacheView> = {}): CacheView {
+  return {
+    tenant: 'acme',
+    bytes: 0,
+    memory: 1 << 20,
+    entries: 0,
+    evictions: 0,
+    rejected: 0,
+    behind: 120,
+    rules: [cacheRule()],
+    ...some,
+  }
+}
+
+export function cacheRule(some: Partial<CacheRuleView> = {}): CacheRuleView {
+  return {
+    keys: 'cache:*',
+    hits: 0,
+    staleServed: 0,
+    misses: 0,
+    crowded: 0,
+    coalesced: 0,
+    stored: 0,
+    invalidations: 0,
+    expired: 0,
+    ...some,
+  }
+}
+
+/** A rule on times to live that has done nothing, but for these. */
+export function ttlRule(some: Partial<TtlView> = {}): TtlView {
+  return {
+    tenant: 'acme',
+    keys: 'job:*',
+    dryRun: false,
+    defaulted: 0,
+    clampedMax: 0,
+    clampedMin: 0,
+    persistDenied: 0,
+    persistClamped: 0,
+    failed: 0,
     ...some,
   }
 }
@@ -111,6 +176,8 @@ export class FakeSource implements AdminSource {
     delayed: 0,
     limits: [],
     leases: { calls: 0, failures: 0 },
+    caches: [],
+    ttl: [],
     gates: { closed: 0, overruns: 0 },
     memory: { clients: 0, limit: 1024, cuts: 0 },
   }

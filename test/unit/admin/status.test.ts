@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { statusText } from '../../../src/admin/status.ts'
 import type { UpstreamView } from '../../../src/admin/upstream-view.ts'
-import { FakeSource, limit, upstream } from './source.ts'
+import { cache, cacheRule, FakeSource, feed, limit, ttlRule, upstream } from './source.ts'
 
 const WELL = upstream({
   reconnects: 9,
@@ -104,6 +104,34 @@ describe('status', () => {
         'rate limits: tokens of 2 rules cannot be had, onError decides',
       ]),
     )
+  })
+
+  it('says what near caches are good for, and what times to live were refused', () => {
+    const { process } = new FakeSource()
+    const rules = [cacheRule({ hits: 80, staleServed: 3, misses: 10, coalesced: 8 }), cacheRule()]
+    const caches = [cache({ bytes: 3 << 19, memory: 64 << 20, rules }), cache({ tenant: 'beta' })]
+    const view = { ...process, caches, ttl: [ttlRule({ failed: 2 }), ttlRule({ failed: 5 })] }
+    const ready = () => ({ ready: true, reason: 'ready' })
+    const source = { ready, view: () => view, operations: { pausedTenants: [] } }
+    expect(statusText(source, '1').split('\n').slice(3)).toEqual([
+      'near cache: 2 tenants, 1.5 of 65.0 MiB, spared the upstream 90% of 101 reads, 3 of them past their end',
+      'times to live: 7 were refused by the upstream; the keys may be without',
+      '',
+    ])
+  })
+
+  it('says whether writes are heard of, where that is of use', () => {
+    const of = (some: Parameters<typeof feed>[0]) =>
+      status({ ready: true, reason: 'ready' }, { ...WELL, invalidations: feed(some) })[6]
+    expect(of({ prefixes: 2, delay: 1.2, reconnects: 4 })).toBe(
+      '  writes are heard of for keys of 2 prefixes, 2 ms late; that was lost 4 times',
+    )
+    expect(of({ prefixes: 0, delay: undefined })).toBe('  writes are heard of for all keys; that was lost 0 times')
+    expect(of({ connected: false })).toBe('  writes are not heard of, so nothing is cached')
+    expect(of({ connected: false, refusal: 'NOPERM x' })).toBe(
+      '  writes are not heard of, so nothing is cached; the server says: NOPERM x',
+    )
+    expect(of({ wanted: false })).toBe('')
   })
 
   it('names the tenants that are paused', () => {

@@ -145,10 +145,12 @@ describe('in the table', () => {
   })
 
   test('open for tenants with the extension, with a prefix and without', () => {
-    for (const name of EXTENSION_COMMANDS.keys()) {
+    for (const [name, { extension }] of EXTENSION_COMMANDS) {
       for (const prefix of ['acme:', '']) {
-        expect(isOpenTo(spec(name), tenant('acme', { prefix, ...THROTTLED })), `${name} ${prefix}`).toBe(true)
-        expect(isOpenTo(spec(name), tenant('acme', { prefix })), `${name} ${prefix}`).toBe(false)
+        const others = new Set((['throttle', 'cache'] as const).filter((one) => one !== extension))
+        const those = (extensions: typeof others) => tenant('acme', { prefix, extensions })
+        expect(isOpenTo(spec(name), those(new Set([extension]))), `${name} ${prefix}`).toBe(true)
+        expect(isOpenTo(spec(name), those(others)), `${name} ${prefix}`).toBe(false)
       }
     }
   })

@@ -51,12 +51,12 @@ describe('documentation', () => {
   it('lists and maps of plain values say of what', () => {
     expect(markdown).toContain('| `sentinel.nodes` | list of host:port |')
     expect(markdown).toContain('| `sentinel.natMap` | map to host:port |')
-    expect(markdown).toContain('| `extensions` | list of throttle |')
+    expect(markdown).toContain('| `extensions` | list of throttle \\| cache |')
   })
 
   it('keys that are not enforced are told apart', () => {
     const [, later] = markdown.split('## Not enforced yet')
-    for (const key of ['include', 'tenants.<name>.ttl', 'upstreams.<name>.cluster']) {
+    for (const key of ['include', 'tenants.<name>.users.<name>.rules', 'upstreams.<name>.cluster']) {
       expect(later).toContain(`\`${key}\``)
     }
   })

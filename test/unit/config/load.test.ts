@@ -113,6 +113,8 @@ describe('a whole file', () => {
       buffers: { request: 2 ** 30, output: 256 * 2 ** 20 },
       replicas: { read: 'never', maxLag: 1000 },
       limits: [],
+      ttl: [],
+      cache: undefined,
       weight: 1,
       extensions: new Set(),
     })
@@ -120,7 +122,7 @@ describe('a whole file', () => {
 
   it('has its rate limits', () => {
     const acme = config.tenants.get('acme')
-    expect(acme).toMatchObject({ weight: 3, extensions: new Set(['throttle']) })
+    expect(acme).toMatchObject({ weight: 3, extensions: new Set(['throttle', 'cache']) })
     expect(acme?.limits).toMatchObject([
       {
         name: 'all',

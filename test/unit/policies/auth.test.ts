@@ -16,6 +16,8 @@ function tenant(name: string, users: Record<string, string | undefined>): Tenant
     slowlog: { slowerThan: 10, entries: 128 },
     replicas: { read: 'never', maxLag: 1000 },
     limits: [],
+    ttl: [],
+    cache: undefined,
     weight: 1,
     extensions: new Set(),
     users: new Map(

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { globMatches } from '../../../../src/lib/glob.ts'
+import { globMatches } from '../../../src/lib/glob.ts'
 import { compileKeys, hasStar, KeyPart } from '../../../src/policies/key-part.ts'
 
 const RUNS = { default: 20_000, long: 300_000, drill: 3_000_000 }[process.env.KEYWARD_TIER ?? 'default'] ?? 20_000

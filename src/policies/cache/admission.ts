@@ -1,0 +1,76 @@
+/** Counters of four bits, eight in a word; an item has one in each of ROWS parts of its block. */
+const ROWS = 4
+/** Of 64 bytes, a line of the processor's cache: all counters of an item are in it. */
+const BLOCK_WORDS = 16
+const ROW_WORDS = BLOCK_WORDS / ROWS
+const MOST = 15
+/** Notes for each item there is room for, until all counts are halved. */
+const AGE = 10
+/** Without the highest bit of each counter. */
+const HALVES = 0x77777777
+
+/**
+ * How often something was asked for lately, about, whether it is kept or not: TinyLFU (Einziger, Friedman, Manes, "TinyLFU: A highly
+ * efficient cache admission policy", ACM Transactions on Storage 13, 2017). A count-min sketch, so what it tells is never too low
+ * but by the halving, which lets it forget: after ten times as many notes as there are items, every count is halved.
+ */
+export class Frequencies {
+  private readonly words: Int32Array
+  private readonly blockMask: number
+  private readonly sample: number
+  private notes = 0
+
+  /** `items`: how many there are about, of which counts matter. It takes 8 to 16 bytes for each. */
+  constructor(items: number) {
+    let blocks = 1
+    while (blocks * 8 < items) blocks *= 2
+    this.words = new Int32Array(blocks * BLOCK_WORDS)
+    this.blockMask = blocks - 1
+    this.sample = AGE * Math.max(items, 8)
+  }
+
+  /** Bytes that it takes. */
+  get bytes(): number {
+    return this.words.byteLength
+  }
+
+  /** It was asked for. `hash` chooses the block, `check` the counters in it: two independent hashes of it, of 32 bits. */
+  note(hash: number, check: number): void {
+    const { words } = this
+    const block = (hash & this.blockMask) * BLOCK_WORDS
+    let bits = check
+    let raised = 0
+    for (let row = 0; row < ROWS; row++) {
+      // Five bits of each: two for the word, three for the counter in it.
+      const at = block + row * ROW_WORDS + (bits & 3)
+      const shift = bits & 0x1c
+      if (((words[at] >>> shift) & MOST) < MOST) {
+        words[at] = (words[at] + (1 << shift)) | 0
+        raised = 1
+      }
+      bits >>>= 5
+    }
+    this.notes += raised
+    if (this.notes >= this.sample) this.halve()
+  }
+
+  /** 0 to 15. */
+  of(hash: number, check: number): number {
+    const { words } = this
+    const block = (hash & this.blockMask) * BLOCK_WORDS
+    let bits = check
+    let least = MOST
+    for (let row = 0; row < ROWS; row++) {
+      const count = (words[block + row * ROW_WORDS + (bits & 3)] >>> (bits & 0x1c)) & MOST
+      if (count < least) least = count
+      bits >>>= 5
+    }
+    return least
+  }
+
+  private halve(): void {
+    const { words } = this
+    for (let i = 0; i < words.length; i++) words[i] = (words[i] >>> 1) & HALVES
+    this.notes >>>= 1
+  }
+}

@@ -1,0 +1,38 @@
+/** The near cache of one tenant, in this process, since it was configured. */
+export interface CacheView {
+  readonly tenant: string
+  /** Bytes that its entries take now, with what it costs to keep them, and that they may take. */
+  readonly bytes: number
+  readonly memory: number
+  readonly entries: number
+  /** Entries dropped for newer ones. */
+  readonly evictions: number
+  /** Replies that were not kept: no room, and less asked for than what is there, or larger than an entry may be. */
+  readonly rejected: number
+  /** Milliseconds since which writes of others may not have been heard of; Infinity: they are not heard of, and nothing is served. */
+  readonly behind: number
+  /** In the order of the configuration. */
+  readonly rules: readonly CacheRuleView[]
+}
+
+/**
+ * Requests that the cache could have answered, by the rule of their key: each is counted in one of the first four. MGET
+ * counts once, for the rule of its first key. Then what became of entries.
+ */
+export interface CacheRuleView {
+  /** As the configuration has it. */
+  readonly keys: string
+  readonly hits: number
+  /** Entries that were past their end, or whose writes were not heard of any more, served while the upstream was away. */
+  readonly staleServed: number
+  /** Of them, `crowded` found no room in the queues of the cache: they went upstream as without it, and left nothing here. */
+  readonly misses: number
+  readonly crowded: number
+  /** Misses that waited for the reply to an earlier one. */
+  readonly coalesced: number
+  readonly stored: number
+  /** Entries found outdated: their key had been written, or may have been. */
+  readonly invalidations: number
+  /** Entries found past their end. */
+  readonly expired: number
+}

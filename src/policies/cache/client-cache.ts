@@ -1,0 +1,102 @@
+import type { CommandSpec } from '../../commands/spec.ts'
+import type { Session } from '../../session/session.ts'
+import type { ClientPolicy, PolicyRequest, Ruling, Verdict } from '../policy.ts'
+import { KIND } from './cacheable.ts'
+import { readMany } from './mget.ts'
+import type { TenantCache } from './tenant-cache.ts'
+
+/** The cache of its tenant, as one client meets it. */
+export class ClientCache implements ClientPolicy {
+  private readonly cache: TenantCache
+  private readonly session: Session
+  /** SELECT is a member of its transaction: what follows is in another database than the session, nobody here knows in which. */
+  private wandered = false
+
+  constructor(cache: TenantCache, session: Session) {
+    this.cache = cache
+    this.session = session
+  }
+
+  onRequest(spec: CommandSpec, request: PolicyRequest, ruling: Ruling): Verdict {
+    switch (this.cache.host.kinds[spec.index]) {
+      case KIND.READ:
+        return this.read(spec, request, ruling)
+      case KIND.READ_ALONE:
+        return request.argc === 2 ? this.read(spec, request, ruling) : 'go'
+      case KIND.MGET:
+        return readMany(this.cache, this.session, request, ruling)
+      case KIND.WRITE:
+      case KIND.COPY:
+      case KIND.WRITE_ANY:
+        this.write(spec, request, ruling)
+        return 'go'
+      case KIND.SELECT:
+        if (request.inTransaction) this.wandered = true
+        return 'go'
+      case KIND.END:
+        this.wandered = false
+        return 'go'
+      default:
+        return 'go'
+    }
+  }
+
+  /** A hit allocates nothing. */
+  private read(spec: CommandSpec, request: PolicyRequest, ruling: Ruling): Verdict {
+    const { cache, session } = this
+    const { buf, args } = request
+    const rule = cache.ruleOf(buf, args[2], args[3])
+    if (rule === undefined || ruling.delay !== undefined || request.end - request.start > MOST_ASKED) return 'go'
+    const { idle } = request
+    if (!idle && request.inTransaction) return 'go'
+    const { fresh } = cache
+    if (!fresh && !cache.forsaken) {
+      rule.misses++
+      return 'go'
+    }
+    const probe = cache.host.probe.set(
+      spec.index,
+      session.protocol,
+      session.db,
+      cache.stateOf(session),
+      buf,
+      args,
+      1,
+      request.argc - 1,
+    )
+    const entry = cache.find(probe, rule, fresh)
+    if (entry !== undefined && idle) {
+      if (cache.stale) rule.staleServed++
+      else {
+        rule.hits++
+        cache.host.touches.hit(cache, session, entry)
+      }
+      ruling.answer = entry.reply
+      return 'reply'
+    }
+    rule.misses++
+    // What is kept already need not be kept again; where others are not heard, or nobody answers, nothing is.
+    if (entry !== undefined || !fresh || cache.source?.down !== false || cache.isLarge(probe)) return 'go'
+    if (idle) return cache.flights.board(probe, rule, spec, session, request, ruling)
+    ruling.effects = { ...ruling.effects, fill: cache.fills.fill(probe, rule, session) }
+    return 'go'
+  }
+
+  private write(spec: CommandSpec, request: PolicyRequest, ruling: Ruling): void {
+    const { writers, tenant, host } = this.cache
+    const kind = host.kinds[spec.index]
+    const many = tenant.databases !== undefined
+    const elsewhere =
+      many && ((this.wandered && request.inTransaction) || (kind === KIND.COPY && request.argc > COPY_REPLACE))
+    if (kind === KIND.WRITE_ANY || elsewhere) writers.any(ruling)
+    else writers.keys(spec, request, this.session, ruling)
+  }
+
+  leave(): void {}
+}
+
+/** Bytes of a request that the cache deals with: it keeps what makes one different from others. */
+export const MOST_ASKED = 16 * 1024
+
+/** COPY source destination REPLACE: with more arguments, one may name a database. */
+const COPY_REPLACE = 4

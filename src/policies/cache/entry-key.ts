@@ -1,0 +1,147 @@
+import type { HashState, KeyHash } from './key-hash.ts'
+
+/** In front of each argument behind the key: its length. */
+const LENGTH_BYTES = 4
+
+/** What a reply is the answer to, in a form that can be kept. Never changed. */
+export interface EntryKey {
+  /** Where to look for it. */
+  readonly hash: number
+  /** 32 more bits of hash: two keys that differ in them need no further comparison. */
+  readonly check: number
+  readonly command: number
+  readonly db: number
+  readonly protocol: 2 | 3
+  /** How many arguments: the key and what is behind it. */
+  readonly count: number
+  /** The key is bytes[keyStart..keyEnd); what follows are the other arguments, each behind its length, up to argsEnd. */
+  readonly bytes: Buffer
+  readonly keyStart: number
+  readonly keyEnd: number
+  readonly argsEnd: number
+}
+
+/**
+ * What the present request asks for, in the buffer that it was received in: compared with what is kept without allocating anything.
+ * One object is used over and over; it is valid during the call in which it was set.
+ *
+ * An entry belongs to one tenant, so of the raw key's prefix only the database can differ.
+ */
+export class EntryProbe {
+  hash = 0
+  check = 0
+  /** Of the raw key alone, for Generations. */
+  keyHash = 0
+  private command = 0
+  private db = 0
+  private protocol: 2 | 3 = 2
+  private buf: Buffer = EMPTY
+  private args: Int32Array = NO_ARGS
+  private first = 0
+  private count = 0
+  private readonly hasher: KeyHash
+
+  constructor(hasher: KeyHash) {
+    this.hasher = hasher
+  }
+
+  /**
+   * The reply to `command`, a small number of the caller's choice, where argument `first` is its only key and those behind it, `count`
+   * with the key, are all that it depends on. Argument i is buf[args[2*i]..args[2*i+1]). `prefix`: the state of what is in
+   * front of the raw key, in database `db`.
+   */
+  set(
+    command: number,
+    protocol: 2 | 3,
+    db: number,
+    prefix: HashState,
+    buf: Buffer,
+    args: Int32Array,
+    first: number,
+    count: number,
+  ): this {
+    this.command = command
+    this.protocol = protocol
+    this.db = db
+    this.buf = buf
+    this.args = args
+    this.first = first
+    this.count = count
+    const { hasher } = this
+    this.keyHash = hasher.of(prefix, buf, args[2 * first], args[2 * first + 1])
+    // The number of arguments is told by the lengths that follow, each of which is mixed in behind its bytes.
+    hasher.more((command << 1) | (protocol & 1))
+    for (let i = first + 1; i < first + count; i++) hasher.moreBytes(buf, args[2 * i], args[2 * i + 1])
+    hasher.finish()
+    this.hash = hasher.a
+    this.check = hasher.b
+    return this
+  }
+
+  /** Is it this one that is asked for? */
+  matches(key: EntryKey): boolean {
+    if (
+      key.check !== this.check ||
+      key.hash !== this.hash ||
+      key.command !== this.command ||
+      key.protocol !== this.protocol ||
+      key.db !== this.db ||
+      key.count !== this.count
+    )
+      return false
+    const { buf, args, first } = this
+    const { bytes, keyStart } = key
+    const from = args[2 * first]
+    if (key.keyEnd - keyStart !== args[2 * first + 1] - from) return false
+    if (!same(bytes, keyStart, key.keyEnd, buf, from)) return false
+    return this.count === 1 || this.sameRest(bytes, key.keyEnd)
+  }
+
+  /** A copy that may be kept. */
+  key(): EntryKey {
+    const bytes = Buffer.allocUnsafeSlow(this.size)
+    this.write(bytes, 0)
+    const { hash, check, command, db, protocol, count } = this
+    const keyEnd = this.args[2 * this.first + 1] - this.args[2 * this.first]
+    return { hash, check, command, db, protocol, count, bytes, keyStart: 0, keyEnd, argsEnd: bytes.length }
+  }
+
+  /** Bytes of the key and the arguments, as they are kept. */
+  private get size(): number {
+    const { args, first } = this
+    let size = args[2 * first + 1] - args[2 * first]
+    for (let i = first + 1; i < first + this.count; i++) size += LENGTH_BYTES + args[2 * i + 1] - args[2 * i]
+    return size
+  }
+
+  private write(bytes: Buffer, start: number): void {
+    const { buf, args, first } = this
+    let at = start + buf.copy(bytes, start, args[2 * first], args[2 * first + 1])
+    for (let i = first + 1; i < first + this.count; i++) {
+      at = bytes.writeInt32LE(args[2 * i + 1] - args[2 * i], at)
+      at += buf.copy(bytes, at, args[2 * i], args[2 * i + 1])
+    }
+  }
+
+  private sameRest(bytes: Buffer, start: number): boolean {
+    const { buf, args, first } = this
+    let at = start
+    for (let i = first + 1; i < first + this.count; i++) {
+      const from = args[2 * i]
+      const length = args[2 * i + 1] - from
+      if (bytes.readInt32LE(at) !== length) return false
+      at += LENGTH_BYTES
+      if (!same(bytes, at, at + length, buf, from)) return false
+      at += length
+    }
+    return true
+  }
+}
+
+function same(one: Buffer, start: number, end: number, other: Buffer, from: number): boolean {
+  for (let i = start, j = from; i < end; i++, j++) if (one[i] !== other[j]) return false
+  return true
+}
+
+const EMPTY = Buffer.alloc(0)
+const NO_ARGS = new Int32Array(0)

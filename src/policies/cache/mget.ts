@@ -1,0 +1,108 @@
+import type { Fill } from '../../commands/effects.ts'
+import { ARRAY, BULK, NULL } from '../../resp/type-bytes.ts'
+import type { Session } from '../../session/session.ts'
+import type { PolicyRequest, Ruling, Verdict } from '../policy.ts'
+import type { Entry } from './entries.ts'
+import type { TenantCache } from './tenant-cache.ts'
+
+/** Elements of one reply that are kept. Each costs the upstream a question for its time to live. */
+const MOST_KEPT = 100
+
+/**
+ * MGET is as many GETs: it is answered from their entries, when there is one for each key, and leaves some. Else it goes upstream whole,
+ * so that its values are of one moment.
+ */
+export function readMany(cache: TenantCache, session: Session, request: PolicyRequest, ruling: Ruling): Verdict {
+  const { args, argc, buf, idle } = request
+  const first = cache.ruleOf(buf, args[2], args[3])
+  if (first === undefined || ruling.delay !== undefined || (!idle && request.inTransaction)) return 'go'
+  const { fresh, host } = cache
+  const keeps = fresh && cache.source?.down === false
+  const found: Entry[] = []
+  let fills: (Fill | undefined)[] | undefined
+  let stale = false
+  let wanted = 0
+  for (let i = 1; i < argc && (fresh || cache.forsaken); i++) {
+    const rule = cache.ruleOf(buf, args[2 * i], args[2 * i + 1])
+    if (rule === undefined) continue
+    const { protocol, db } = session
+    const probe = host.probe.set(host.get.index, protocol, db, cache.stateOf(session), buf, args, i, 1)
+    const entry = cache.find(probe, rule, fresh)
+    if (entry !== undefined) {
+      found.push(entry)
+      stale ||= cache.stale
+    } else if (keeps && wanted < MOST_KEPT && !cache.isLarge(probe)) {
+      wanted++
+      fills ??= []
+      fills[i - 1] = cache.fills.fill(probe, rule, session)
+    }
+  }
+  if (idle && found.length === argc - 1) {
+    if (stale) first.staleServed++
+    else {
+      first.hits++
+      for (const entry of found) host.touches.hit(cache, session, entry)
+    }
+    ruling.answer = arrayOf(found)
+    return 'reply'
+  }
+  first.misses++
+  if (fills !== undefined) ruling.effects = { ...ruling.effects, fill: new ElementsFill(fills) }
+  return 'go'
+}
+
+/** One reply of all of theirs. */
+function arrayOf(entries: readonly Entry[]): Buffer {
+  const head = `*${entries.length}\r\n`
+  let size = head.length
+  for (const { keyStart } of entries) size += keyStart
+  const reply = Buffer.allocUnsafe(size)
+  let at = reply.latin1Write(head, 0)
+  // Not their views: these would keep the memory of entries for themselves.
+  for (const { bytes, keyStart } of entries) at += bytes.copy(reply, at, 0, keyStart)
+  return reply
+}
+
+/** Keeps elements of the reply. */
+class ElementsFill implements Fill {
+  /** By element; undefined: it is not wanted. */
+  private readonly fills: readonly (Fill | undefined)[]
+
+  constructor(fills: readonly (Fill | undefined)[]) {
+    this.fills = fills
+  }
+
+  replied(type: number, buf: Buffer, start: number, end: number): void {
+    if (type !== ARRAY || buf[start] !== ARRAY) return
+    let at = lineEnd(buf, start, end)
+    for (let i = 0; i < this.fills.length && at < end; i++) {
+      const next = elementEnd(buf, at, end)
+      // Nothing that MGET says.
+      if (next === -1) return
+      this.fills[i]?.replied(buf[at], buf, at, next)
+      at = next
+    }
+  }
+}
+
+/** Behind the string or null at `at`; -1: there is none, or not all of it. */
+function elementEnd(buf: Buffer, at: number, end: number): number {
+  const line = lineEnd(buf, at, end)
+  if (buf[at] === NULL) return line
+  if (buf[at] !== BULK) return -1
+  if (buf[at + 1] === MINUS) return line
+  let length = 0
+  for (let i = at + 1; i < line - 2; i++) length = 10 * length + buf[i] - ZERO
+  const next = line + length + 2
+  return next <= end ? next : -1
+}
+
+/** Behind the line at `at`. */
+function lineEnd(buf: Buffer, at: number, end: number): number {
+  const found = buf.indexOf(LF, at) + 1
+  return found > 0 && found <= end ? found : end
+}
+
+const LF = 0x0a
+const MINUS = 0x2d
+const ZERO = 0x30

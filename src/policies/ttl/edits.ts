@@ -1,0 +1,68 @@
+import type { CommandSpec } from '../../commands/spec.ts'
+import type { Edit, PolicyRequest } from '../policy.ts'
+
+// Requests in place of the client's. They are copied in spans: values are not looked at.
+
+/** The request with `value` (ASCII) in place of argument i, which is not the first. */
+export function withArgument(spec: CommandSpec, request: PolicyRequest, i: number, value: string): Edit {
+  const { buf, start, end, argc, args } = request
+  const from = args[2 * i - 1] + CRLF
+  const to = args[2 * i + 1] + CRLF
+  const length = `$${value.length}\r\n`
+  const text = `${length}${value}\r\n`
+  const out = Buffer.allocUnsafe(end - start - (to - from) + text.length)
+  let at = buf.copy(out, 0, start, from)
+  const valueAt = at + length.length
+  at += out.write(text, at, 'latin1')
+  buf.copy(out, at, to, end)
+  const offsets = new Int32Array(2 * argc)
+  for (let k = 0; k < 2 * argc; k++) offsets[k] = args[k] + (k < 2 * i ? -start : at - to)
+  offsets[2 * i] = valueAt
+  offsets[2 * i + 1] = valueAt + value.length
+  return { spec, buf: out, argc, args: offsets }
+}
+
+/** The request with `PX <time>` behind its last argument. */
+export function withTime(spec: CommandSpec, request: PolicyRequest, time: number): Edit {
+  const { buf, start, end, argc, args } = request
+  const digits = `${time}`
+  const more = `$2\r\nPX\r\n$${digits.length}\r\n`
+  const head = `*${argc + 2}\r\n`
+  const from = firstBulk(buf, start)
+  const out = Buffer.allocUnsafe(head.length + end - from + more.length + digits.length + CRLF)
+  const shift = out.write(head, 0, 'latin1') - from
+  buf.copy(out, head.length, from, end)
+  const moreAt = end + shift
+  out.write(`${more}${digits}\r\n`, moreAt, 'latin1')
+  const offsets = new Int32Array(2 * argc + 4)
+  for (let k = 0; k < 2 * argc; k++) offsets[k] = args[k] + shift
+  offsets[2 * argc] = moreAt + WORD_AT
+  offsets[2 * argc + 1] = moreAt + WORD_AT + 2
+  offsets[2 * argc + 2] = moreAt + more.length
+  offsets[2 * argc + 3] = moreAt + more.length + digits.length
+  return { spec, buf: out, argc: argc + 2, args: offsets }
+}
+
+/** The first `count` arguments of the request. */
+export function firstArguments(spec: CommandSpec, request: PolicyRequest, count: number): Edit {
+  const { buf, start, args } = request
+  const head = `*${count}\r\n`
+  const from = firstBulk(buf, start)
+  const to = args[2 * count - 1] + CRLF
+  const out = Buffer.allocUnsafe(head.length + to - from)
+  const shift = out.write(head, 0, 'latin1') - from
+  buf.copy(out, head.length, from, to)
+  return { spec, buf: out, argc: count, args: args.slice(0, 2 * count).map((offset) => offset + shift) }
+}
+
+/** Behind the line with the number of arguments. */
+function firstBulk(buf: Buffer, start: number): number {
+  let at = start
+  while (buf[at] !== LF) at++
+  return at + 1
+}
+
+const LF = 0x0a
+const CRLF = 2
+/** Where the word stands in `$2\r\nPX\r\n`. */
+const WORD_AT = 4

@@ -1,0 +1,316 @@
+import type { Socket } from 'node:net'
+import { Backoff } from '../../lib/backoff.ts'
+import type { FactsLog } from '../server-facts.ts'
+import { Coverage } from './coverage.ts'
+import { FeedNews } from './feed-news.ts'
+import { BEAT, Tracker, type TrackerHost, type TrackerOwner } from './tracker.ts'
+
+/** Delays of reconnects, and of further attempts at a server that will not track, milliseconds. */
+const RECONNECT = { first: 50, most: 2000 } as const
+const REFUSED = { first: 5000, most: 60_000 } as const
+/** Milliseconds after which a connection counts as a good one, or one to another server than the lanes' as a wrong one. */
+const STEADY = 1000
+/** Milliseconds between two ticks above which this process was held up. */
+const HELD_UP = 1000
+
+/** What the feed asks of its node. */
+export interface InvalidationsHost extends TrackerHost {
+  readonly log: FactsLog
+  /** run_id of the server that the lanes talk to, '' until known. */
+  readonly runId: string
+  /** Opens a socket to the server of the day; undefined: nobody knows where it is. */
+  connect(): Socket | undefined
+  /** Runs fn after `delay` milliseconds, or when the server is back. */
+  later(delay: number, fn: () => void): void
+}
+
+/**
+ * What the primary of the day tells of writes to keys, on one connection in broadcasting mode. It is there while somebody wants to hear
+ * of any key, and made again whenever it is lost or its server is another one. When it is to tell of other keys than before, a second
+ * one is made, and takes its place once all that the first had to tell is known to have come.
+ *
+ * What is behind a key may be kept by who fetched it in the present `epoch`, while `covers` the key: from then on, each write up to
+ * `heardAt` has been handed on.
+ */
+export class Invalidations implements TrackerOwner {
+  /** Clock milliseconds: every covered key that was written before has been handed to `onInvalidated`. -Infinity: nothing is heard. */
+  heardAt = Number.NEGATIVE_INFINITY
+  /** Raised when reports may have been missed, and again when nothing is missed any more: nothing of in between counts. */
+  epoch = 0
+  /** Gets each raw key that was written, valid during the call only. By whoever keeps what is behind keys. */
+  onInvalidated: (rawKey: Buffer) => void = NOTHING
+  /** All keys may have changed (FLUSHALL, or FLUSHDB of any database); the epoch has risen, too. */
+  onEverything: () => void = NOTHING
+  private readonly host: InvalidationsHost
+  private readonly backoff = new Backoff(RECONNECT.first, RECONNECT.most)
+  private readonly refusedBackoff = new Backoff(REFUSED.first, REFUSED.most)
+  private timer: NodeJS.Timeout | undefined
+  private tickedAt = 0
+  private wanted: Coverage | undefined = undefined
+  private current: Tracker | undefined = undefined
+  /** To take the place of `current`. */
+  private next: Tracker | undefined = undefined
+  /** `current` tells of all that it covers, and has since the epoch began. */
+  private covering = false
+  /** Keys were covered in this epoch that are not any more. */
+  private shrunk = false
+  /** Number of the newest plan to connect: an older one is void. */
+  private plan = 0
+  private stopped = false
+  private readonly news: FeedNews
+  private readonly counts = { invalidations: 0, flushes: 0, reconnects: 0 }
+
+  constructor(host: InvalidationsHost) {
+    this.host = host
+    this.news = new FeedNews(host.options.name, host.log)
+  }
+
+  /**
+   * From now on, writes to raw keys with these prefixes (one character per byte) are wanted; none: there is nobody who wants to hear.
+   * What was covered before and is wanted still stays so. What is new is covered a few round trips later: see `covers`.
+   */
+  track(prefixes: readonly string[]): void {
+    if (this.stopped) return
+    if (prefixes.length === 0) {
+      this.wanted = undefined
+      clearInterval(this.timer)
+      this.leave('nobody caches')
+      return
+    }
+    const wanted = new Coverage(prefixes)
+    if (this.wanted?.equals(wanted) === true) return
+    if (this.wanted === undefined) this.listen()
+    this.wanted = wanted
+    // What was fetched while it was covered the last time knows nothing of since.
+    if (this.shrunk && this.current?.coverage.covers(wanted) !== true) this.raise()
+    this.drop('next', REPLACED)
+    if (!this.covering) this.drop('current', REPLACED)
+    this.dial()
+  }
+
+  /** Is a write to this raw key told of now? What was fetched while it was not must not be kept. */
+  covers(buf: Buffer, start: number, end: number): boolean {
+    return this.coverage?.has(buf, start, end) === true
+  }
+
+  /** The keys whose writes are told of now; undefined: none. */
+  get coverage(): Coverage | undefined {
+    return this.covering ? this.current?.coverage : undefined
+  }
+
+  /** Takes the place of `elder`, for whose epochs nothing here may be taken. */
+  succeed(elder: Invalidations): void {
+    this.epoch = elder.epoch + 1
+  }
+
+  /** The primary is about to be another server. */
+  move(): void {
+    if (this.stopped || this.wanted === undefined) return
+    this.leave('the primary moved')
+    this.dialAnew()
+  }
+
+  /** The lanes have found that their server is another process than before. */
+  another(): void {
+    const { current } = this
+    if (current === undefined) return
+    if (!this.fits(current)) {
+      if (!this.covering) return
+      this.leave(ELSEWHERE)
+      this.dialAnew()
+    } else if (!this.covering) this.begin(current)
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.wanted = undefined
+    clearInterval(this.timer)
+    this.leave('Keyward stops')
+  }
+
+  /** Milliseconds. `prefixes`: how many the server was told; 0: it tells of all keys. */
+  view() {
+    const { invalidations, flushes, reconnects } = this.counts
+    const { refusal, refusals } = this.news
+    return {
+      wanted: this.wanted !== undefined,
+      connected: this.covering,
+      prefixes: this.coverage?.prefixes.length ?? 0,
+      invalidations,
+      flushes,
+      /** Lost connections that had told of writes. */
+      reconnects,
+      /** How often a server would not track. */
+      refusals,
+      /** From the newest heartbeat that was answered to its answer. */
+      delay: this.covering ? this.current?.delay : undefined,
+      refusal,
+    }
+  }
+
+  // Its connections.
+
+  private listen(): void {
+    this.tickedAt = this.host.clock.tick()
+    this.timer = setInterval(() => this.tick(), BEAT)
+    this.timer.unref()
+  }
+
+  /** A connection for what is wanted, unless there is one, or one on its way. */
+  private dial(): void {
+    this.plan++
+    const { current, host, next, wanted } = this
+    if (this.stopped || wanted === undefined || next !== undefined || current?.coverage.equals(wanted) === true) return
+    const socket = host.connect()
+    if (socket === undefined) {
+      this.dialLater(this.backoff.next())
+      return
+    }
+    const tracker = new Tracker(socket, wanted, host, this)
+    if (current === undefined) this.current = tracker
+    else this.next = tracker
+  }
+
+  private dialLater(delay: number): void {
+    const plan = ++this.plan
+    this.host.later(delay, () => {
+      if (plan === this.plan) this.dial()
+    })
+  }
+
+  /** Not at once: who says that the primary moved has not told yet where it is. */
+  private dialAnew(): void {
+    this.backoff.reset()
+    const plan = ++this.plan
+    setImmediate(() => {
+      if (plan === this.plan) this.dial()
+    })
+  }
+
+  private drop(which: 'current' | 'next', why: string): void {
+    const tracker = this[which]
+    // What it reports from now on concerns nobody.
+    this[which] = undefined
+    tracker?.close(why)
+  }
+
+  private leave(why: string): void {
+    this.lose()
+    this.drop('next', why)
+    this.drop('current', why)
+  }
+
+  /** One epoch ends. */
+  private lose(): void {
+    this.heardAt = Number.NEGATIVE_INFINITY
+    if (!this.covering) return
+    this.covering = false
+    this.raise()
+  }
+
+  private raise(): void {
+    this.shrunk = false
+    this.epoch++
+  }
+
+  /** Is it at the server that fetches go to? Where INFO is closed to us, nobody can know. */
+  private fits({ runId }: Tracker): boolean {
+    const lanes = this.host.runId
+    return runId === lanes || runId === '' || lanes === ''
+  }
+
+  /** `current` has been heard, perhaps: another epoch begins. */
+  private begin(current: Tracker): void {
+    if (current.heardAt === Number.NEGATIVE_INFINITY || !this.fits(current)) return
+    this.raise()
+    this.covering = true
+    this.heardAt = current.heardAt
+    this.news.heard()
+    this.refusedBackoff.reset()
+  }
+
+  /**
+   * `next` takes the place of `current` when that has answered a heartbeat of after `next` tracked: all older writes have been handed
+   * on then, and `next` tells of the newer ones.
+   */
+  private change(): void {
+    const { current, next } = this
+    if (current === undefined || next === undefined || next.heardAt === Number.NEGATIVE_INFINITY) return
+    if (!this.fits(next)) {
+      this.drop('next', ELSEWHERE)
+      this.dialLater(this.backoff.next())
+      return
+    }
+    if (current.heardAt <= next.since) {
+      current.beat()
+      return
+    }
+    this.heardAt = Math.max(this.heardAt, next.heardAt)
+    if (!next.coverage.covers(current.coverage)) this.shrunk = true
+    this.drop('current', REPLACED)
+    this.current = next
+    this.next = undefined
+  }
+
+  // What the connections report.
+
+  invalidated(rawKey: Buffer): void {
+    this.counts.invalidations++
+    this.onInvalidated(rawKey)
+  }
+
+  everything(): void {
+    this.counts.flushes++
+    this.raise()
+    this.onEverything()
+  }
+
+  heard(tracker: Tracker): void {
+    if (tracker === this.current) {
+      if (this.covering) this.heardAt = Math.max(this.heardAt, tracker.heardAt)
+      else this.begin(tracker)
+    }
+    this.change()
+  }
+
+  closed(tracker: Tracker, why: string): void {
+    if (tracker === this.next) this.next = undefined
+    else if (tracker === this.current) this.lost(why)
+    else return
+    if (tracker.refusal === undefined) this.dialLater(this.backoff.next())
+    else {
+      this.news.refused(tracker.refusal)
+      this.dialLater(this.refusedBackoff.next())
+    }
+  }
+
+  private lost(why: string): void {
+    if (this.covering) {
+      this.counts.reconnects++
+      this.news.lost(why, this.host.clock.now)
+    }
+    this.lose()
+    this.current = this.next
+    this.next = undefined
+    if (this.current !== undefined) this.begin(this.current)
+  }
+
+  private tick(): void {
+    const now = this.host.clock.tick()
+    const heldUp = now - this.tickedAt > HELD_UP
+    this.tickedAt = now
+    this.current?.tick(now, heldUp)
+    this.next?.tick(now, heldUp)
+    const { current } = this
+    if (current === undefined || now - current.since < STEADY) return
+    if (this.covering) this.backoff.reset()
+    else if (!this.fits(current)) {
+      // The lanes have had the time to follow.
+      current.close(ELSEWHERE)
+    }
+  }
+}
+
+const NOTHING = (): void => {}
+const REPLACED = 'replaced'
+const ELSEWHERE = 'the lanes are at another server'

@@ -1,0 +1,91 @@
+import type { Tenant } from '../../src/session/tenant.ts'
+import type { Node } from '../../src/upstream/node.ts'
+import { type Args, ask } from '../helpers/differential.ts'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
+import { RawClient } from '../helpers/raw-client.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { type CommandDoc, readDocs } from './grammar.ts'
+
+/** A tenant without numbered databases, or database 3 of one that has 16. */
+export type TtlPlace = 'plain' | 'db3'
+
+/**
+ * The two sides that are compared where a tenant has a rule for times to live: a database of a server that knows nothing of
+ * it, and a tenant of Keyward all of whose keys live for an hour at most unless they say otherwise. Both on one server.
+ */
+export interface TtlSides {
+  readonly keyward: Keyward
+  /** What the server knows of commands, by name. */
+  readonly docs: ReadonlyMap<string, CommandDoc>
+  /** DUMP of a short string. */
+  readonly payload: string
+  bare(place?: TtlPlace): Promise<RawClient>
+  proxied(protocol: 2 | 3, place?: TtlPlace): Promise<RawClient>
+  /** Straight to the database where the tenants' keys lie. */
+  raw(): Promise<RawClient>
+  /** What Keyward logged as a warning or worse. */
+  warnings(): readonly string[]
+  stop(): Promise<void>
+}
+
+export const PREFIX: Readonly<Record<TtlPlace, string>> = { plain: 'ttl:', db3: 'many:3:' }
+const BARE: Readonly<Record<TtlPlace, string>> = { plain: '9', db3: '8' }
+/** Milliseconds: what keys get that would have no time to live. */
+export const HOUR = 3_600_000
+const WARN = 40
+
+/** `oldServer`: Keyward takes the server for one that does not know PEXPIRE … NX. */
+export async function openTtlSides({ oldServer = false } = {}): Promise<TtlSides> {
+  const redis = await startRedis()
+  const ttl = [{ keys: '*', default: '1h', persist: 'clamp' }]
+  const tenant = { upstream: 'main', users: { default: {} }, ttl }
+  const names = ['ttl', 'many']
+  const keyward = await startKeyward(
+    configFor(redis, {
+      listeners: names.map((name) => ({ address: '127.0.0.1:0', tenant: name, login: 'optional' })),
+      tenants: { ttl: tenant, many: { ...tenant, databases: 16 } },
+    }),
+  )
+  if (oldServer) ageServer(keyward)
+  const ports = keyward.proxy.bound.flatMap((place) => ('port' in place ? [place.port] : []))
+  const connect = async (port: number, greeting: readonly Args[]) => {
+    const client = await RawClient.connect({ port })
+    for (const frame of await ask(client, greeting)) {
+      if (frame.startsWith('-')) throw new Error(`no way in: ${frame}`)
+    }
+    return client
+  }
+  const first = await connect(redis.port, [])
+  const docs = readDocs((await ask(first, [['COMMAND', 'DOCS']]))[0])
+  const dump = (
+    await ask(first, [
+      ['SET', 'x', 'restored'],
+      ['DUMP', 'x'],
+      ['DEL', 'x'],
+    ])
+  )[1]
+  first.destroy()
+  return {
+    keyward,
+    docs,
+    payload: dump.slice(dump.indexOf('\r\n') + 2, -2),
+    bare: (place = 'plain') => connect(redis.port, [['SELECT', BARE[place]]]),
+    proxied(protocol, place = 'plain') {
+      const greeting: Args[] = protocol === 3 ? [['HELLO', '3']] : []
+      if (place === 'db3') greeting.push(['SELECT', '3'])
+      return connect(ports[place === 'plain' ? 0 : 1], greeting)
+    },
+    raw: () => connect(redis.port, []),
+    warnings: () => keyward.log.filter(({ level }) => level >= WARN).map((line) => JSON.stringify(line)),
+    async stop() {
+      keyward.stop()
+      await redis.stop()
+    },
+  }
+}
+
+/** From now on Keyward believes that its upstream is Redis 6.2, so that the way for such servers runs on any. */
+export function ageServer({ proxy }: Keyward): void {
+  const node: Node = proxy.node({ upstream: 'main' } as Tenant)
+  Object.defineProperty(node.facts, 'version', { get: () => '6.2.14' })
+}

@@ -1,0 +1,193 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { ALL_KEYS, cachedConfig, executed, hits, MAX_STALENESS } from '../helpers/cached.ts'
+import { type Keyward, startKeyward } from '../helpers/keyward.ts'
+import { eventually } from '../helpers/places.ts'
+import { RawClient, request } from '../helpers/raw-client.ts'
+import { type RedisServer, startRedis } from '../helpers/redis.ts'
+
+/** No entry outlives its key, nor what its rule says. */
+let redis: RedisServer
+let bare: RawClient
+let keyward: Keyward
+let client: RawClient
+
+beforeAll(async () => {
+  redis = await startRedis()
+  bare = await RawClient.connect({ port: redis.port })
+})
+
+afterEach(async () => {
+  client?.destroy()
+  keyward?.stop()
+  expect(keyward?.proxy.faults).toBe(0)
+  await bare.command('DEBUG', 'SET-ACTIVE-EXPIRE', 1)
+  await bare.command('FLUSHALL')
+})
+
+afterAll(async () => {
+  bare?.destroy()
+  await redis?.stop()
+})
+
+async function start(rule: object = {}): Promise<void> {
+  keyward = await startKeyward(cachedConfig(redis, { cache: { rules: [{ ...ALL_KEYS, ...rule }] } }))
+  client = await keyward.connect({ password: 'acme' })
+  expect(await hits(client, bare)).toBe(true)
+}
+
+const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+/**
+ * Asks without a pause until the reply changes. Gives the first and the second reply, how often the server was asked for it,
+ * and the latest moment at which the first one was still asked for, by performance.now().
+ */
+async function untilItChanges(
+  ...words: string[]
+): Promise<{ first: string; second: string; asked: number; upstream: number }> {
+  const first = await client.command(...words)
+  let asked = performance.now()
+  let second = first
+  const seen = await executed(bare, async () => {
+    const until = performance.now() + 15_000
+    while (second === first && performance.now() < until) {
+      const at = performance.now()
+      second = await client.command(...words)
+      if (second === first) asked = at
+      await sleep(1)
+    }
+  })
+  return { first, second, asked, upstream: seen[words[0].toLowerCase()] ?? 0 }
+}
+
+test.each([
+  ['PSETEX', ['PSETEX', 'acme:k', '700', 'v']],
+  ['SET EX', ['SET', 'acme:k', 'v', 'EX', '1']],
+  ['PEXPIRE', ['SET', 'acme:k', 'v'], ['PEXPIRE', 'acme:k', '600']],
+] as const)('the key has a time to live: %s', async (_, ...commands) => {
+  // Without this the server would tell that the key is gone: it must be known without that.
+  await bare.command('DEBUG', 'SET-ACTIVE-EXPIRE', 0)
+  await start()
+  for (let round = 0; round < 3; round++) {
+    for (const words of commands) await bare.command(...words)
+    const life = Number((await bare.command('PTTL', 'acme:k')).slice(1))
+    const ends = performance.now() + life
+    // The key was missing, and that was remembered.
+    expect(await eventually(async () => (await client.command('GET', 'k')) === '$1\r\nv\r\n', 500)).toBe(true)
+    const { first, second, asked, upstream } = await untilItChanges('GET', 'k')
+    expect([first, second]).toEqual(['$1\r\nv\r\n', '$-1\r\n'])
+    // PTTL was asked a moment before `ends` was taken, and is rounded.
+    expect(asked).toBeLessThanOrEqual(ends + 2)
+    expect(upstream, 'it came from memory').toBeLessThan(10)
+  }
+})
+
+test('parts of a key, and MGET, live no longer than the key', async () => {
+  await bare.command('DEBUG', 'SET-ACTIVE-EXPIRE', 0)
+  await start()
+  await bare.command('HSET', 'acme:h', 'f', 1)
+  await bare.command('PEXPIRE', 'acme:h', 600)
+  await bare.command('SET', 'acme:a', 1, 'PX', 600)
+  await bare.command('SET', 'acme:b', 2)
+  const ends = performance.now() + 600
+  for (const [words, before, after] of [
+    [['HGETALL', 'h'], '*2\r\n$1\r\nf\r\n$1\r\n1\r\n', '*0\r\n'],
+    [['MGET', 'a', 'b'], '*2\r\n$1\r\n1\r\n$1\r\n2\r\n', '*2\r\n$-1\r\n$1\r\n2\r\n'],
+  ] as const) {
+    const found = await client.command(...words)
+    // Whatever comes first may take all the time there is.
+    if (found === after) continue
+    expect(found).toBe(before)
+    const { second, asked } = await untilItChanges(...words)
+    expect(second).toBe(after)
+    expect(asked).toBeLessThanOrEqual(ends + 2)
+  }
+})
+
+test('a read in a pipeline leaves nothing that outlives the key', async () => {
+  await bare.command('DEBUG', 'SET-ACTIVE-EXPIRE', 0)
+  await start()
+  await bare.command('SET', 'acme:k', 'v', 'PX', 700)
+  const ends = performance.now() + 700
+  // ECHO makes the reads behind it go upstream by themselves.
+  await client.exchange(Buffer.concat([request('GET', 'other'), request('GET', 'k'), request('GET', 'k')]), 3)
+  const { second, asked } = await untilItChanges('GET', 'k')
+  expect(second).toBe('$-1\r\n')
+  expect(asked).toBeLessThanOrEqual(ends + 2)
+})
+
+test('a life that was made shorter or longer, by others and by oneself', async () => {
+  await bare.command('DEBUG', 'SET-ACTIVE-EXPIRE', 0)
+  await start()
+  await client.command('SET', 'k', 'v', 'PX', 3_600_000)
+  expect(await hits(client, bare, 'k')).toBe(true)
+  expect(await client.command('PEXPIRE', 'k', 300)).toBe(':1\r\n')
+  let { asked, second } = await untilItChanges('GET', 'k')
+  expect(second).toBe('$-1\r\n')
+
+  await client.command('SET', 'k', 'v', 'PX', 400)
+  const wouldEnd = performance.now() + 400
+  expect(await client.command('PERSIST', 'k')).toBe(':1\r\n')
+  while (performance.now() < wouldEnd + 100) expect(await client.command('GET', 'k')).toBe('$1\r\nv\r\n')
+
+  expect(await hits(client, bare, 'k')).toBe(true)
+  await bare.command('PEXPIRE', 'acme:k', 1)
+  const ended = performance.now()
+  ;({ asked, second } = await untilItChanges('GET', 'k'))
+  expect(second).toBe('$-1\r\n')
+  expect(asked - ended).toBeLessThan(MAX_STALENESS)
+})
+
+test('maxAge: asked again behind it, and not before, within the jitter', async () => {
+  await start({ maxAge: '1s', jitter: '50%' })
+  await client.command('SET', 'k', 'v')
+  const seen = await executed(bare, async () => {
+    const until = performance.now() + 4000
+    while (performance.now() < until) {
+      expect(await client.command('GET', 'k')).toBe('$1\r\nv\r\n')
+      await sleep(2)
+    }
+  })
+  // Every 0.5 to 1 s.
+  expect(seen.get).toBeGreaterThanOrEqual(3)
+  expect(seen.get).toBeLessThanOrEqual(10)
+  expect(seen.pttl).toBe(seen.get)
+})
+
+test('negative: that a key is missing is remembered for so long, and not once it is there', async () => {
+  await start({ negative: '600ms' })
+  const seen = await executed(bare, async () => {
+    const until = performance.now() + 2500
+    while (performance.now() < until) {
+      expect(await client.command('GET', 'gone')).toBe('$-1\r\n')
+      await sleep(2)
+    }
+  })
+  expect(seen.get).toBeGreaterThanOrEqual(3)
+  expect(seen.get).toBeLessThanOrEqual(12)
+  await client.command('SET', 'gone', 1)
+  expect(await client.command('GET', 'gone')).toBe('$1\r\n1\r\n')
+  await client.command('DEL', 'gone')
+  expect(await client.command('GET', 'gone')).toBe('$-1\r\n')
+  await bare.command('SET', 'acme:gone', 2)
+  expect(await eventually(async () => (await client.command('GET', 'gone')) === '$1\r\n2\r\n', MAX_STALENESS)).toBe(
+    true,
+  )
+})
+
+test('without negative, a missing key is asked for every time', async () => {
+  keyward = await startKeyward(cachedConfig(redis, { cache: { rules: [{ keys: '*', maxAge: '1h' }] } }))
+  client = await keyward.connect({ password: 'acme' })
+  await client.command('SET', 'warm', 1)
+  expect(await hits(client, bare)).toBe(true)
+  for (const words of [
+    ['GET', 'gone'],
+    ['HGETALL', 'gone'],
+    ['EXISTS', 'gone'],
+    ['MGET', 'gone', 'warm'],
+  ]) {
+    const seen = await executed(bare, async () => {
+      for (let i = 0; i < 5; i++) await client.command(...words)
+    })
+    expect(seen[words[0].toLowerCase()], words[0]).toBe(5)
+  }
+})

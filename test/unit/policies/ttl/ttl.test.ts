@@ -1,0 +1,330 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { TtlRule } from '../../../../src/session/tenant.ts'
+import { tenant } from '../../../helpers/local-client.ts'
+import { NOW, TtlWorld, ttlRule, type Word } from './ttl-world.ts'
+
+const HOUR = 3_600_000
+const FAR = '9223372036854775807'
+
+let world: TtlWorld
+beforeEach(() => {
+  world = new TtlWorld()
+})
+
+const byDefault = ttlRule({ default: HOUR })
+
+/** What goes upstream, one line for each request. */
+function told(rule: TtlRule, words: string | readonly Word[]): string[] {
+  const { verdict, sent, behind, answer } = world.ask([rule], words)
+  if (verdict === 'reply') return [`answered ${JSON.stringify(answer)}`]
+  return [sent?.join(' ') ?? 'as it is', ...behind.map((line) => `then ${line}`)]
+}
+
+const THEN = `then k ${HOUR}`
+
+describe('what would leave a key without an expiry', () => {
+  test.each([
+    ['SET k v', [`SET k v PX ${HOUR}`]],
+    ['set k v xx', [`set k v xx PX ${HOUR}`]],
+    // They may leave a key as it is, which then gets one.
+    ['SET k v NX', [`SET k v NX PX ${HOUR}`, THEN]],
+    ['SET k v GET', [`SET k v GET PX ${HOUR}`, THEN]],
+    ['SET k v IFEQ x', [`SET k v IFEQ x PX ${HOUR}`, THEN]],
+    ['SET k v NX PX 5', ['as it is', THEN]],
+    ['SET k v EX 5 GET', ['as it is', THEN]],
+    ['SET k v KEEPTTL', ['as it is', THEN]],
+    ['SET k v GET KEEPTTL XX', ['as it is', THEN]],
+    ['SET k v EX 5', ['as it is']],
+    ['SET k v XX PXAT 1700000001000', ['as it is']],
+    ['SET k v EX 5 EX 6', ['as it is']],
+    // Redis refuses these, and they stay as they are.
+    ['SET k v NX XX', ['as it is', THEN]],
+    ['SET k v EX', ['as it is', THEN]],
+    ['SET k v NOPE', ['as it is', THEN]],
+    ['SET k v PERSIST', ['as it is', THEN]],
+    ['SET k v EX 5 PX 5', ['as it is', THEN]],
+    ['SET k v KEEPTTL EX 5', ['as it is', THEN]],
+    ['SET k v IFEQ', ['as it is', THEN]],
+    ['SET k v EX 0', ['as it is', THEN]],
+    ['SET k v EX -1', ['as it is', THEN]],
+    ['SET k v PX 1.5', ['as it is', THEN]],
+    [`SET k v EX ${FAR}`, ['as it is', THEN]],
+    ['SETEX k 5 v', ['as it is']],
+    ['SETEX k 0 v', ['as it is', THEN]],
+    ['PSETEX k x v', ['as it is', THEN]],
+    ['SETNX k v', ['as it is', THEN]],
+    ['EXPIRE k 5', ['as it is']],
+    ['EXPIRE k -5', ['as it is']],
+    ['EXPIRE k 5 GT', ['as it is', THEN]],
+    ['EXPIRE k 5 NOPE', ['as it is', THEN]],
+    ['PEXPIRE k x', ['as it is', THEN]],
+    ['EXPIREAT k 1', ['as it is']],
+    ['PEXPIREAT k 1700000001000', ['as it is']],
+    ['GETEX k', ['as it is', THEN]],
+    ['GETEX k EX 5', ['as it is', THEN]],
+    ['GETEX k NOPE', ['as it is', THEN]],
+    ['RESTORE k 0 payload', [`RESTORE k ${HOUR} payload`, THEN]],
+    ['RESTORE k 0 payload REPLACE absttl', [`RESTORE k ${NOW + HOUR} payload REPLACE absttl`, THEN]],
+    ['RESTORE k 0 payload FREQ ABSTTL', [`RESTORE k ${HOUR} payload FREQ ABSTTL`, THEN]],
+    ['RESTORE k 5 payload', ['as it is', THEN]],
+    ['RESTORE k 0 payload NOPE', ['as it is', THEN]],
+    ['RESTORE k x payload', ['as it is', THEN]],
+    ['MSET k v k2 v', ['as it is', THEN, `then k2 ${HOUR}`]],
+    ['PERSIST k', ['as it is']],
+    ['GETEX k PERSIST', ['as it is']],
+    ['GETEX k PERSIST EX 5', ['as it is', THEN]],
+  ])('%s', (words, expected) => {
+    expect(told(byDefault, words)).toEqual(expected)
+  })
+
+  test('options are words of C: what is behind a NUL does not count', () => {
+    expect(told(byDefault, ['SET', 'k', 'v', 'kEepTtl\0x'])).toEqual(['as it is', THEN])
+    expect(told(byDefault, ['SET', 'k', 'v', 'ex\0', '5'])).toEqual(['as it is'])
+  })
+
+  test('a value is copied byte by byte', () => {
+    const value = Buffer.from(Array.from({ length: 70_000 }, (_, i) => i % 256))
+    const { sent } = world.ask([byDefault], ['SET', 'k', value])
+    expect(sent?.slice(3)).toEqual(['PX', `${HOUR}`])
+    expect(Buffer.from(sent?.[2] ?? '', 'latin1').equals(value)).toBe(true)
+  })
+})
+
+describe('times beyond the bounds', () => {
+  const bounded = ttlRule({ max: 100_000, min: 10_000 })
+  const at = (milliseconds: number) => NOW + milliseconds
+  test.each([
+    ['SET k v EX 99', 'as it is'],
+    ['SET k v EX 101', 'SET k v EX 100'],
+    ['SET k v ex 9 nx', 'SET k v ex 10 nx'],
+    ['SET k v PX 100001', 'SET k v PX 100000'],
+    ['SET k v GET PX 1 XX', 'SET k v GET PX 10000 XX'],
+    [`SET k v PXAT ${at(200_000)}`, `SET k v PXAT ${at(100_000)}`],
+    [`SET k v PXAT ${at(1)}`, `SET k v PXAT ${at(10_000)}`],
+    [`SET k v PXAT ${at(-1)}`, 'as it is'],
+    ['SET k v EXAT 1700000101', 'SET k v EXAT 1700000100'],
+    ['SET k v EXAT 1700000001', 'SET k v EXAT 1700000011'],
+    [`SET k v PXAT ${FAR}`, `SET k v PXAT ${at(100_000)}`],
+    [`SET k v PX ${FAR}`, 'as it is'],
+    [`SET k v EX ${FAR}`, 'as it is'],
+    ['SET k v EX 0', 'as it is'],
+    // The last one counts.
+    ['SET k v EX 5000 EX 6000', 'SET k v EX 5000 EX 100'],
+    ['SET k v EX 5000 EX 60', 'as it is'],
+    // Without one it may live for ever: there is no default.
+    ['SET k v', 'as it is'],
+    ['SETEX k 500 v', 'SETEX k 100 v'],
+    ['PSETEX k 5 v', 'PSETEX k 10000 v'],
+    ['SETEX k -1 v', 'as it is'],
+    ['GETEX k EX 500', 'GETEX k EX 100'],
+    ['GETEX k PX 5', 'GETEX k PX 10000'],
+    [`GETEX k PXAT ${at(500_000)}`, `GETEX k PXAT ${at(100_000)}`],
+    ['GETEX k EX 500 PX 500000', 'as it is'],
+    ['EXPIRE k 500', 'EXPIRE k 100'],
+    ['EXPIRE k 500 GT', 'EXPIRE k 100 GT'],
+    ['EXPIRE k 500 nx xx', 'EXPIRE k 100 nx xx'],
+    ['EXPIRE k 0', 'as it is'],
+    ['EXPIRE k -500', 'as it is'],
+    ['PEXPIRE k 5 LT', 'PEXPIRE k 10000 LT'],
+    ['EXPIREAT k 1700005000', 'EXPIREAT k 1700000100'],
+    ['EXPIREAT k 1', 'as it is'],
+    [`PEXPIREAT k ${at(5)}`, `PEXPIREAT k ${at(10_000)}`],
+    ['RESTORE k 500000 payload REPLACE', 'RESTORE k 100000 payload REPLACE'],
+    ['RESTORE k 0 payload', 'as it is'],
+    ['RESTORE k -1 payload', 'as it is'],
+    [`RESTORE k ${at(500_000)} payload ABSTTL`, `RESTORE k ${at(100_000)} payload ABSTTL`],
+    ['RESTORE k 500000 payload NOPE', 'as it is'],
+  ])('%s', (words, expected) => {
+    expect(told(bounded, words)).toEqual([expected])
+  })
+
+  test('are counted where something was changed', () => {
+    for (const words of ['EXPIRE k 500', 'EXPIRE k 5', 'EXPIRE k 50', 'EXPIRE k 0', 'EXPIRE k x', 'SET k v EX 101'])
+      world.ask([bounded], words)
+    expect(world.ttl.view()).toEqual([expect.objectContaining({ clampedMax: 2, clampedMin: 1, defaulted: 0 })])
+  })
+
+  test('a whole second stays one though the rule wants less', () => {
+    expect(told(ttlRule({ max: 500 }), 'EXPIRE k 1')).toEqual(['as it is'])
+    expect(world.ttl.view()).toEqual([expect.objectContaining({ clampedMax: 0 })])
+    expect(told(ttlRule({ max: 500 }), 'EXPIRE k 2')).toEqual(['EXPIRE k 1'])
+  })
+
+  test('jitter applies to what the rule sets', () => {
+    const rule = ttlRule({ default: 20_000, max: 100_000, jitter: 0.5 })
+    world.dice = 0.5
+    expect(told(rule, 'SET k v')).toEqual(['SET k v PX 15000'])
+    expect(told(rule, 'INCR k')).toEqual(['as it is', 'then k 15000'])
+    expect(told(rule, 'EXPIRE k 5000')).toEqual(['EXPIRE k 75'])
+    expect(told(rule, 'EXPIRE k 90')).toEqual(['as it is'])
+  })
+})
+
+describe('persist', () => {
+  const times = { default: HOUR, max: 2 * HOUR }
+  test.each([
+    ['allow', 'PERSIST k', ['as it is']],
+    ['allow', 'GETEX k PERSIST', ['as it is']],
+    ['deny', 'PERSIST k', ['answered ":0\\r\\n"']],
+    ['deny', 'GETEX k persist', ['GETEX k', THEN]],
+    ['deny', 'GETEX k PERSIST PERSIST', ['GETEX k', THEN]],
+    ['deny', 'GETEX k PERSIST NOPE', ['as it is', THEN]],
+    ['clamp', 'PERSIST k', ['as it is', THEN]],
+    ['clamp', 'GETEX k PERSIST', ['as it is', THEN]],
+  ] as const)('%s: %s', (persist, words, expected) => {
+    expect(told(ttlRule({ ...times, persist }), words)).toEqual(expected)
+  })
+
+  test('clamp without a default gives max', () => {
+    const rule = ttlRule({ max: 5000, persist: 'clamp' })
+    expect(told(rule, 'PERSIST k')).toEqual(['as it is', 'then k 5000'])
+    expect(told(rule, 'GETEX k')).toEqual(['as it is'])
+    expect(world.ttl.view()).toEqual([expect.objectContaining({ persistClamped: 1, defaulted: 0 })])
+  })
+
+  test('deny alone', () => {
+    const rule = ttlRule({ persist: 'deny' })
+    expect(told(rule, 'GETEX k PERSIST')).toEqual(['GETEX k'])
+    expect(told(rule, 'SET k v')).toEqual(['as it is'])
+    expect(world.ask([rule], 'PERSIST k').ruling.refusal).toBe('')
+    expect(world.ttl.view()).toEqual([expect.objectContaining({ persistDenied: 2 })])
+  })
+})
+
+describe('a dry run', () => {
+  test('changes nothing and counts', () => {
+    const rule = ttlRule({ default: HOUR, max: HOUR, min: 10_000, persist: 'deny', dryRun: true })
+    const requests = [
+      'SET k v',
+      'SET k v NX',
+      'INCR k',
+      'MSET k v l v',
+      'RESTORE k 0 x',
+      'SET k v EX 99999',
+      'EXPIRE k 1',
+    ]
+    for (const words of [...requests, 'PERSIST k', 'GETEX k PERSIST', 'COPY a k']) {
+      const { verdict, sent, behind, ruling } = world.ask([rule], words)
+      expect([verdict, sent, behind, ruling.effects]).toEqual(['go', undefined, [], undefined])
+    }
+    expect(world.ttl.view()).toEqual([
+      {
+        tenant: 'acme',
+        keys: '*',
+        dryRun: true,
+        defaulted: 8,
+        clampedMax: 1,
+        clampedMin: 1,
+        persistDenied: 2,
+        persistClamped: 0,
+        failed: 0,
+      },
+    ])
+    world.ask([ttlRule({ default: HOUR, persist: 'clamp', dryRun: true })], 'PERSIST k')
+    expect(world.ttl.view()).toEqual([expect.objectContaining({ persistClamped: 1 })])
+  })
+})
+
+describe('several rules', () => {
+  const rules = [ttlRule({ keys: 'a:*', default: 1000 }), ttlRule({ keys: '*', default: 2000 })]
+
+  test('the first that matches a key counts, for each key of a request', () => {
+    expect(world.ask(rules, 'MSET a:1 v b v a:2 v').behind).toEqual(['a:1 1000', 'b 2000', 'a:2 1000'])
+    expect(world.ask(rules, 'SET a:1 v').sent).toContain('1000')
+    expect(world.ask(rules, 'RENAME a:1 b').behind).toEqual(['b 2000'])
+    expect(world.ttl.view().map(({ keys, defaulted }) => [keys, defaulted])).toEqual([
+      ['a:*', 3],
+      ['*', 2],
+    ])
+  })
+
+  test('one that only counts hides those behind it', () => {
+    const dry = [ttlRule({ keys: 'a:*', default: 1000, dryRun: true }), ttlRule({ default: 2000 })]
+    expect(world.ask(dry, 'MSET a:1 v b v').behind).toEqual(['b 2000'])
+    expect(world.ask(dry, 'SET a:1 v').sent).toBeUndefined()
+  })
+
+  test('keys that no rule names are left alone', () => {
+    for (const words of [
+      'SET b v',
+      'INCR b',
+      'PERSIST b',
+      'EXPIRE b 99999999',
+      'RESTORE b 0 x',
+      'GETEX b',
+      'SETEX b 5 v',
+    ])
+      expect(told(ttlRule({ keys: 'a:*', default: 5, max: 5, persist: 'deny' }), words)).toEqual(['as it is'])
+  })
+
+  test('an error behind a request is counted by the rule of its first key', () => {
+    const { ruling } = world.ask(rules, 'MSET b v a:1 v')
+    ruling.effects?.expiryFailed?.()
+    expect(world.ttl.view().map(({ failed }) => failed)).toEqual([0, 1])
+  })
+})
+
+describe('other databases', () => {
+  const rule = ttlRule({ default: 1000 })
+  const many = { databases: 4 }
+  test.each([
+    ['COPY a k', ['k 1000']],
+    ['COPY a k REPLACE', ['k 1000']],
+    ['COPY a k DB 2', ['k 1000 in acme:2:']],
+    ['COPY a k db 1 REPLACE DB 3', ['k 1000 in acme:3:']],
+    ['COPY a k DB 4', []],
+    ['COPY a k DB -1', []],
+    ['COPY a k DB x', []],
+    ['COPY a k DB', []],
+    ['COPY a k NOPE', []],
+    ['MOVE k 2', ['k 1000', 'k 1000 in acme:2:']],
+    ['MOVE k 9', ['k 1000']],
+    ['MOVE k x', ['k 1000']],
+  ])('%s', (words, behind) => {
+    expect(world.ask([rule], words, many).behind).toEqual(behind)
+  })
+
+  test('of a tenant that has one', () => {
+    expect(world.ask([rule], 'COPY a k DB 0').behind).toEqual(['k 1000 in acme:'])
+    expect(world.ask([rule], 'COPY a k DB 1').behind).toEqual([])
+  })
+})
+
+describe('configurations', () => {
+  const acme = (...ttl: readonly TtlRule[]) => tenant('acme', { ttl })
+  const beta = (...ttl: readonly TtlRule[]) => tenant('beta', { ttl })
+
+  test('a tenant without rules has no chain', () => {
+    expect(world.load([])).toBeUndefined()
+  })
+
+  test('a rule that stays goes on counting, one that changes begins anew', () => {
+    const kept = ttlRule({ keys: 'a:*', default: 1000 })
+    const other = ttlRule({ default: 2000 })
+    world.ask([kept, other], 'MSET a:1 v b v')
+    world.ask([{ ...other, max: 5000 }, { ...kept }], 'SET b v')
+    expect(world.ttl.view().map(({ keys, defaulted }) => [keys, defaulted])).toEqual([
+      ['*', 1],
+      ['a:*', 1],
+    ])
+  })
+
+  test('of two equal rules each keeps its own counters', () => {
+    const twice = [ttlRule({ default: 1000 }), ttlRule({ default: 1000 })]
+    world.ask(twice, 'SET a v')
+    world.ask(twice, 'SET a v')
+    expect(world.ttl.view().map(({ defaulted }) => defaulted)).toEqual([2, 0])
+  })
+
+  test('the view is in the order of the configuration of the day', () => {
+    const names = () => world.ttl.view().map(({ tenant: name }) => name)
+    world.chains.renew([acme(byDefault), beta(byDefault)])
+    expect(names()).toEqual(['acme', 'beta'])
+    world.chains.renew([beta(byDefault), acme(byDefault)])
+    expect(names()).toEqual(['beta', 'acme'])
+    world.chains.renew([beta(byDefault), acme()])
+    expect(names()).toEqual(['beta'])
+    world.chains.renew([])
+    expect(names()).toEqual([])
+  })
+})
