@@ -51,6 +51,8 @@ export interface UpstreamView {
   /** Those that are read, at most 16. */
   readonly replicas: readonly ReplicaView[]
   readonly invalidations: InvalidationsView
+  /** Requests of the near caches: under way, and those that were not made, as too many were, or no writes to their keys are told of. */
+  readonly cacheFetches: { readonly pending: number; readonly refused: number }
 }
 
 /** The connection that tells of writes to cached keys. */

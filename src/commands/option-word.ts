@@ -6,6 +6,8 @@ import type { ArgView } from './arg-view.ts'
  */
 export function isOption(args: ArgView, i: number, word: string): boolean {
   if (args.is(i, word)) return true
+  // No NUL can stand behind it.
+  if (args.size(i) <= word.length) return false
   const text = args.text(i, word.length + 1)
   return text.charCodeAt(word.length) === 0 && text.slice(0, word.length).toUpperCase() === word
 }

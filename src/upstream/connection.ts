@@ -9,7 +9,7 @@ import { Wire, type WireOwner } from '../lib/wire.ts'
 import { BadReply } from '../resp/reply-scanner.ts'
 import { PUSH } from '../resp/type-bytes.ts'
 import { ExchangeQueue } from './exchange-queue.ts'
-import { ReplyPath, type ReplyPathHost } from './reply-path.ts'
+import { DEMOTED, ReplyPath, type ReplyPathHost } from './reply-path.ts'
 import type { Sharing } from './sharing.ts'
 
 const MOVES = {
@@ -286,12 +286,6 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
     this.host.closed(this, this.queue.clear(), why)
   }
 }
-
-/**
- * The server became a replica while a command waited, and nothing was taken (blocked.c). Another text behind the same
- * code is CLIENT UNBLOCK's, which is for the client.
- */
-const DEMOTED = '-UNBLOCKED force unblock'
 
 /** In front of the error that EXEC itself would have got. */
 const WHY_ABORTED = /^-EXECABORT [^:]*: /

@@ -174,9 +174,16 @@ export class ReplyPath {
     const { counts } = this
     if (counts === undefined) {
       this.parts.push(buf.subarray(from, to))
-      this.counts = { type, frame: Buffer.concat(this.parts), left: x.behind }
+      const frame = Buffer.concat(this.parts)
       this.forgetParts()
       this.parts = []
+      if (type !== ERROR || !frame.subarray(0, DEMOTED.length).equals(DEMOTED_BYTES)) {
+        this.counts = { type, frame, left: x.behind }
+        return
+      }
+      // The server closes the connection behind this one: nothing of what follows will be answered.
+      this.queue.shift(x)
+      this.finish(x, type, frame, 0, frame.length, true)
       return
     }
     this.forgetParts()
@@ -229,6 +236,13 @@ export class ReplyPath {
     this.partBytes = 0
   }
 }
+
+/**
+ * The server became a replica while a command waited, and nothing was taken (blocked.c). Another text behind the same
+ * code is CLIENT UNBLOCK's, which is for the client.
+ */
+export const DEMOTED = '-UNBLOCKED force unblock'
+const DEMOTED_BYTES = Buffer.from(DEMOTED)
 
 /** Errors are looked at whole; a push, and what follows attributes, need not be this request's reply. */
 function mayStream(firstByte: number): boolean {

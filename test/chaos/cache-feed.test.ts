@@ -204,7 +204,7 @@ test('staleWhileDown: what was there is told while the server is away, and no lo
   try {
     keyward = await startKeyward(
       cachedConfig(server, {
-        cache: { staleWhileDown: '60s', rules: [{ ...ALL_KEYS, maxAge: '1s' }] },
+        cache: { staleWhileDown: '60s', rules: [{ ...ALL_KEYS, maxAge: '1s', negative: '1s' }] },
         upstream: { hold: { time: '300ms' }, timeouts: { request: '500ms', connect: '500ms' } },
       }),
     )

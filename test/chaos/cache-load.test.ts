@@ -26,8 +26,8 @@ const WRITERS = 8
 const READERS = 32
 /** Keys of each kind. */
 const KEYS = 40
-/** Milliseconds between two writes of one writer, at least: so that entries live for some reads. */
-const PAUSE = 10
+/** Reads between two writes, about: so that entries live for some of them, however slow the machine is. */
+const READS_PER_WRITE = 12
 
 let redis: RedisServer
 let net: FeedProxy
@@ -116,6 +116,13 @@ async function enter(port: number, protocol: 2 | 3): Promise<RawClient> {
   return client
 }
 
+/** A writer waits until the readers have read enough. */
+async function turn({ ledger, until }: Stage): Promise<void> {
+  const enough = ledger.reads + WRITERS * READS_PER_WRITE
+  do await new Promise((resolve) => setTimeout(resolve, 2))
+  while (ledger.reads < enough && performance.now() < until)
+}
+
 /** Writes past Keyward. */
 async function writePast(stage: Stage, n: number): Promise<void> {
   const random = new Random(`${SEED} past ${n}`)
@@ -125,7 +132,7 @@ async function writePast(stage: Stage, n: number): Promise<void> {
     const { kind, key } = someKey(random)
     const written = number(await client.command(...kind.write(`acme:${key}`, n)))
     stage.ledger.written(key, written, undefined)
-    await new Promise((resolve) => setTimeout(resolve, PAUSE))
+    await turn(stage)
   }
 }
 
@@ -138,7 +145,7 @@ async function work(stage: Stage, name: string, process: number, writes: number)
   const seen = new Map<string, number>()
   while (performance.now() < stage.until) {
     // One request, or a piece of some.
-    const count = random.chance(0.7) ? 1 : 2 + random.below(6)
+    const count = random.chance(0.85) ? 1 : 2 + random.below(6)
     const piece: { words: Words[]; key: string; read?: (reply: string) => number }[] = []
     for (let i = 0; i < count; i++) {
       const { kind, key } = someKey(random)
@@ -168,7 +175,7 @@ async function work(stage: Stage, name: string, process: number, writes: number)
       if (version < (seen.get(key) ?? 0)) ledger.wentBack++
       else seen.set(key, version)
     }
-    if (writes > 0.5) await new Promise((resolve) => setTimeout(resolve, PAUSE))
+    if (writes > 0.5) await turn(stage)
   }
 }
 
@@ -263,7 +270,7 @@ test('two processes: each tells its own writes at once, and the other one’s wi
 
 test('the feed is cut, again and again', LIMIT, async () => {
   const { share } = await run('feed cut', { url: net.url }, async (random) => {
-    await sleep(random.below(800))
+    await sleep(500 + random.below(1000))
     if (random.chance(0.3)) net.refused = 'feeds'
     net.cutFeeds()
     await sleep(random.below(400))

@@ -6,8 +6,11 @@ import { RawClient } from '../helpers/raw-client.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { type CommandDoc, readDocs } from './grammar.ts'
 
-/** A tenant without numbered databases, or database 3 of one that has 16. */
-export type TtlPlace = 'plain' | 'db3'
+/**
+ * A tenant without numbered databases, database 3 of one that has 16, or a tenant whose rule bounds the times that clients
+ * ask for, too.
+ */
+export type TtlPlace = 'plain' | 'db3' | 'bounded'
 
 /**
  * The two sides that are compared where a tenant has a rule for times to live: a database of a server that knows nothing of
@@ -28,8 +31,10 @@ export interface TtlSides {
   stop(): Promise<void>
 }
 
-export const PREFIX: Readonly<Record<TtlPlace, string>> = { plain: 'ttl:', db3: 'many:3:' }
-const BARE: Readonly<Record<TtlPlace, string>> = { plain: '9', db3: '8' }
+export const PREFIX: Readonly<Record<TtlPlace, string>> = { plain: 'ttl:', db3: 'many:3:', bounded: 'bounded:' }
+const BARE: Readonly<Record<TtlPlace, string>> = { plain: '9', db3: '8', bounded: '7' }
+/** In the order of the listeners. */
+const PLACES: readonly TtlPlace[] = ['plain', 'db3', 'bounded']
 /** Milliseconds: what keys get that would have no time to live. */
 export const HOUR = 3_600_000
 const WARN = 40
@@ -39,11 +44,12 @@ export async function openTtlSides({ oldServer = false } = {}): Promise<TtlSides
   const redis = await startRedis()
   const ttl = [{ keys: '*', default: '1h', persist: 'clamp' }]
   const tenant = { upstream: 'main', users: { default: {} }, ttl }
-  const names = ['ttl', 'many']
+  const bounds = [{ ...ttl[0], min: '1h', max: '1h' }]
+  const names = ['ttl', 'many', 'bounded']
   const keyward = await startKeyward(
     configFor(redis, {
       listeners: names.map((name) => ({ address: '127.0.0.1:0', tenant: name, login: 'optional' })),
-      tenants: { ttl: tenant, many: { ...tenant, databases: 16 } },
+      tenants: { ttl: tenant, many: { ...tenant, databases: 16 }, bounded: { ...tenant, ttl: bounds } },
     }),
   )
   if (oldServer) ageServer(keyward)
@@ -73,7 +79,7 @@ export async function openTtlSides({ oldServer = false } = {}): Promise<TtlSides
     proxied(protocol, place = 'plain') {
       const greeting: Args[] = protocol === 3 ? [['HELLO', '3']] : []
       if (place === 'db3') greeting.push(['SELECT', '3'])
-      return connect(ports[place === 'plain' ? 0 : 1], greeting)
+      return connect(ports[PLACES.indexOf(place)], greeting)
     },
     raw: () => connect(redis.port, []),
     warnings: () => keyward.log.filter(({ level }) => level >= WARN).map((line) => JSON.stringify(line)),

@@ -27,6 +27,7 @@ const EVERY: readonly Circumstances[] = SENDINGS.flatMap((sending) =>
   ([2, 3] as const).flatMap((protocol) => [
     ...[false, true].map((lasting) => ({ sending, protocol, lasting, place: 'plain' as const, big: false })),
     { sending, protocol, lasting: false, place: 'db3', big: false },
+    { sending, protocol, lasting: false, place: 'bounded', big: false },
     { sending, protocol, lasting: false, place: 'plain', big: true },
   ]),
 )
@@ -41,15 +42,18 @@ function circumstances(oldServer: boolean): readonly Circumstances[] {
     const i = SENDINGS.indexOf(sending)
     const even = (i + (oldServer ? 1 : 0) + (lasting ? 1 : 0)) % 2 === 0
     if ((protocol === 2) !== even) return false
+    if (place === 'bounded') return !oldServer && (i === 1 || i === 2)
     if (place === 'db3') return sending === (oldServer ? 'each in MULTI' : 'in one write')
     if (big) return !oldServer && (i === 1 || i === 2)
     return !(oldServer && (lasting || i > 3))
   })
 }
 
+const PLACE = { plain: '', db3: ', in a numbered database', bounded: ', with bounds of one hour' }
+
 function textOf({ sending, protocol, lasting, place, big }: Circumstances): string {
   const keys = lasting ? 'keys that had a time to live' : 'keys that had none'
-  return `${sending}, RESP${protocol}, ${big ? 'big values' : keys}${place === 'db3' ? ', in a numbered database' : ''}`
+  return `${sending}, RESP${protocol}, ${big ? 'big values' : keys}${PLACE[place]}`
 }
 
 const table = buildTable()

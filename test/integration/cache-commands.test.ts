@@ -170,10 +170,29 @@ describe('CACHE.FLUSH', () => {
     await upstream.command('SWAPDB', '0', '1')
   })
 
+  test('leaves nothing of what was being fetched', async () => {
+    const [client, other] = [await connect(), await connect()]
+    /** Reads a key for the first time, and does something while Redis has not answered yet. */
+    const meanwhile = async (key: string, action: () => Promise<unknown>) => {
+      const { misses } = await stats(other)
+      await redis.kill('SIGSTOP')
+      client.send(request('GET', key))
+      const asked = await eventually(async () => (await stats(other)).misses > misses)
+      await action()
+      await redis.kill('SIGCONT')
+      expect([asked, String(await client.reply())]).toEqual([true, '$-1\r\n'])
+    }
+    await meanwhile('kept', async () => undefined)
+    expect((await stats(client)).entries).toBe(1)
+    await meanwhile('dropped', async () => expect(await other.command('CACHE.FLUSH', 'MATCH', 'd*')).toBe(':0\r\n'))
+    await meanwhile('gone', async () => expect(await other.command('CACHE.FLUSH')).toBe(':1\r\n'))
+    expect((await stats(client)).entries).toBe(0)
+  })
+
   test('in a pipeline stands where it was sent', async () => {
     const client = await connect()
-    await warm(client, 'k')
-    const words = [['GET', 'k'], ['CACHE.FLUSH'], ['PING'], ['CACHE.FLUSH']]
+    await warm(client, 'absent')
+    const words = [['GET', 'absent'], ['CACHE.FLUSH'], ['PING'], ['CACHE.FLUSH']]
     const replies = await client.exchange(Buffer.concat(words.map((one) => request(...one))), words.length)
     expect(replies.map(String)).toEqual(['$-1\r\n', ':1\r\n', '+PONG\r\n', ':0\r\n'])
   })

@@ -178,19 +178,20 @@ test('a reply that comes after the write that overtook it on another lane is not
   const reader = await start({ bulk: '4KiB' })
   const writer = await connect()
   const big = (n: number) => `${n}`.repeat(5000)
+  await writer.command('SET', 'the lane is there', big(0))
   for (let i = 0; i < 9; i++) {
-    await reader.command('SET', 'k', 'small')
-    await reader.command('GET', 'other')
+    const key = `k${i}`
+    await reader.command('SET', key, 'small')
     const before = await gets()
-    hold()
-    reader.send(request('GET', 'k'))
+    net.others.stall = 'reply'
+    reader.send(request('GET', key))
     expect(await eventually(async () => (await gets()) > before)).toBe(true)
-    writer.send(request('SET', 'k', big(i)))
-    expect(await eventually(async () => (await bare.command('STRLEN', 'acme:k')) === ':5000\r\n')).toBe(true)
+    writer.send(request('SET', key, big(i)))
+    expect(await eventually(async () => (await bare.command('STRLEN', `acme:${key}`)) === ':5000\r\n')).toBe(true)
     net.release()
     expect(await received(reader)).toBe('$5\r\nsmall\r\n')
     expect(await received(writer)).toBe('+OK\r\n')
-    for (const one of [reader, writer]) expect(await one.command('GET', 'k')).toBe(`$5000\r\n${big(i)}\r\n`)
+    for (const one of [reader, writer]) expect(await one.command('GET', key)).toBe(`$5000\r\n${big(i)}\r\n`)
   }
 })
 
@@ -264,6 +265,7 @@ test('a flight is no way around a write that is held while the upstream is away'
   expect(await hits(reader, bare, 'k')).toBe(true)
   net.refused = 'all'
   net.cut()
+  expect(await eventually(() => !keyward.proxy.view().upstreams[0].usable)).toBe(true)
   writer.send(request('SET', 'k', 'new'))
   reader.send(request('GET', 'k'))
   expect(await waiting(2)).toBe(true)

@@ -1,7 +1,7 @@
 import type { InvalidationsView, UpstreamView } from '../upstream-view.ts'
-import { type Definition, flag, type Kind, seconds } from './definition.ts'
+import { type Definition, flag, type Kind, ofUpstream, seconds } from './definition.ts'
 
-/** The connections that tell of writes to cached keys; of upstreams whose tenants cache nothing there is none. */
+/** What near caches have to do with their upstreams; of upstreams whose tenants cache nothing there is nothing to tell. */
 export const INVALIDATION_METRICS: readonly Definition[] = [
   ofFeed('up', 'gauge', '1: the server tells of writes. 0: nothing is cached.', ({ connected }) => flag(connected)),
   ofFeed(
@@ -26,22 +26,37 @@ export const INVALIDATION_METRICS: readonly Definition[] = [
     '1: the server refuses to tell of writes; /upstreams says in which words.',
     ({ refusal }) => flag(refusal !== undefined),
   ),
+  ofCaches(
+    'cache_fetches',
+    'gauge',
+    'Requests of near caches that are under way.',
+    ({ cacheFetches }) => cacheFetches.pending,
+  ),
+  ofCaches(
+    'cache_fetches_refused_total',
+    'counter',
+    'Those that were not made: too many were under way, or the server does not tell of writes to their keys.',
+    ({ cacheFetches }) => cacheFetches.refused,
+  ),
 ]
 
+/** The connection that tells of writes to cached keys. */
 function ofFeed(
   name: string,
   kind: Kind,
   help: string,
   value: (feed: InvalidationsView) => number | undefined,
 ): Definition {
-  const wanted = ({ invalidations }: UpstreamView) => (invalidations.wanted ? value(invalidations) : undefined)
-  return {
-    name: `keyward_upstream_invalidations_${name}`,
-    help,
-    kind,
-    labels: ['upstream'],
-    *samples({ view }) {
-      for (const upstream of view.upstreams) yield [{ upstream: upstream.name }, wanted(upstream)]
-    },
-  }
+  return ofCaches(`invalidations_${name}`, kind, help, ({ invalidations }) => value(invalidations))
+}
+
+function ofCaches(
+  name: string,
+  kind: Kind,
+  help: string,
+  value: (upstream: UpstreamView) => number | undefined,
+): Definition {
+  return ofUpstream(`keyward_upstream_${name}`, kind, help, (upstream) =>
+    upstream.invalidations.wanted ? value(upstream) : undefined,
+  )
 }

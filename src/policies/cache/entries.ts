@@ -12,6 +12,8 @@ const OVERHEAD = 800
 const SPARE_OVERHEAD = 400
 /** No entry takes more than one part in so many of the memory: it would drive out too much at once. */
 export const LARGEST_SHARE = 8
+/** An entry that is among the newest, one in so many of all, is not moved to the front when it is used: that would cost as much as finding it. */
+const FRONT_SHARE = 8
 /** And what is spare takes no more than one part in so many. */
 const SPARE_SHARE = 16
 
@@ -29,49 +31,63 @@ export interface Stamp {
 
 /** A reply that is kept. */
 export class Entry implements EntryKey, Stamp {
-  /** Of the reply: its RESP type byte. */
-  readonly type: number
-  readonly hash: number
+  // What is looked at for each hit comes first, and so is together in memory: most of what a hit costs is waiting for that.
+  /** The reply, then the key, then the arguments. */
+  bytes: Buffer
   readonly check: number
+  readonly keyStart: number
+  readonly keyEnd: number
+  readonly count: number
   readonly command: number
   readonly db: number
   readonly protocol: 2 | 3
-  readonly count: number
-  /** The reply, then the key, then the arguments. */
-  bytes: Buffer
-  readonly keyStart: number
-  readonly keyEnd: number
-  readonly argsEnd: number
+  private view: Buffer | undefined = undefined
   readonly slot: number
   readonly generation: number
   readonly tenantEpoch: number
   readonly feedEpoch: number
-  readonly storedAt: number
   readonly expiresAt: number
+  /** In Entries.stored, when it was moved to the front last. */
+  used: number
   /** For its user: when the server was last told that the key is in use. */
   touchedAt: number
-  private view: Buffer | undefined = undefined
+  readonly storedAt: number
+  readonly argsEnd: number
+  readonly hash: number
+  /** Of the reply: its RESP type byte. */
+  readonly type: number
 
-  /** `bytes`: its own from now on, and long enough. */
-  constructor(key: EntryKey, stamp: Stamp, type: number, buf: Buffer, start: number, end: number, bytes: Buffer) {
-    this.keyStart = buf.copy(bytes, 0, start, end)
-    this.argsEnd = this.keyStart + key.bytes.copy(bytes, this.keyStart, key.keyStart, key.argsEnd)
-    this.keyEnd = this.keyStart + key.keyEnd - key.keyStart
+  /** `bytes`: its own from now on, and long enough. `used`: see there. */
+  constructor(
+    key: EntryKey,
+    stamp: Stamp,
+    type: number,
+    buf: Buffer,
+    start: number,
+    end: number,
+    bytes: Buffer,
+    used: number,
+  ) {
+    const keyStart = buf.copy(bytes, 0, start, end)
     this.bytes = bytes
-    this.type = type
-    this.hash = key.hash
     this.check = key.check
+    this.keyStart = keyStart
+    this.keyEnd = keyStart + key.keyEnd - key.keyStart
+    this.count = key.count
     this.command = key.command
     this.db = key.db
     this.protocol = key.protocol
-    this.count = key.count
     this.slot = stamp.slot
     this.generation = stamp.generation
     this.tenantEpoch = stamp.tenantEpoch
     this.feedEpoch = stamp.feedEpoch
-    this.storedAt = stamp.storedAt
     this.expiresAt = stamp.expiresAt
+    this.used = used
     this.touchedAt = stamp.storedAt
+    this.storedAt = stamp.storedAt
+    this.argsEnd = keyStart + key.bytes.copy(bytes, keyStart, key.keyStart, key.argsEnd)
+    this.hash = key.hash
+    this.type = type
   }
 
   /** The whole reply, as Redis sent it. Never changed, so it may be written to a socket as it is, even when the entry has gone by then. */
@@ -106,6 +122,8 @@ export type Stored = 'stored' | 'rejected' | 'large'
 export class Entries {
   /** Entries that were dropped for others. */
   evictions = 0
+  /** Entries there have ever been. */
+  private stored = 0
   private readonly memory: number
   private readonly isDead: (entry: Entry) => boolean
   private readonly room: number
@@ -139,9 +157,14 @@ export class Entries {
   /** What is kept for this request, however old. It counts as being asked for. */
   find(probe: EntryProbe): Entry | undefined {
     this.frequencies?.note(probe.hash, probe.check)
-    const entry = this.lru.get(probe.hash, this.got)
+    const entry = this.lru.peek(probe.hash, this.got)
     // Another key with the same hash: whichever is stored last stays.
-    return entry !== undefined && probe.matches(entry) ? entry : undefined
+    if (entry === undefined || !probe.matches(entry)) return undefined
+    if (this.stored - entry.used > this.lru.size / FRONT_SHARE) {
+      entry.used = this.stored
+      this.lru.get(probe.hash, this.got)
+    }
+    return entry
   }
 
   /** Keeps a copy of buf[start..end), the whole reply, in place of what there is for this key. `type`: its RESP type byte. */
@@ -154,7 +177,11 @@ export class Entries {
     if (!this.makeRoom(size, known ? Number.POSITIVE_INFINITY : (this.frequencies?.of(key.hash, key.check) ?? 0)))
       return 'rejected'
     this.sized.size = size
-    this.lru.set(key.hash, new Entry(key, stamp, type, buf, start, end, this.spare.take(length)), this.sized)
+    this.lru.set(
+      key.hash,
+      new Entry(key, stamp, type, buf, start, end, this.spare.take(length), ++this.stored),
+      this.sized,
+    )
     return 'stored'
   }
 

@@ -69,20 +69,17 @@ export class EntryProbe {
     this.count = count
     const { hasher } = this
     this.keyHash = hasher.of(prefix, buf, args[2 * first], args[2 * first + 1])
-    // The number of arguments is told by the lengths that follow, each of which is mixed in behind its bytes.
     hasher.more((command << 1) | (protocol & 1))
     for (let i = first + 1; i < first + count; i++) hasher.moreBytes(buf, args[2 * i], args[2 * i + 1])
-    hasher.finish()
     this.hash = hasher.a
     this.check = hasher.b
     return this
   }
 
-  /** Is it this one that is asked for? */
+  /** Is it this one that is asked for? It was found by its `hash`. */
   matches(key: EntryKey): boolean {
     if (
       key.check !== this.check ||
-      key.hash !== this.hash ||
       key.command !== this.command ||
       key.protocol !== this.protocol ||
       key.db !== this.db ||

@@ -1,6 +1,6 @@
 import type { Fill } from '../../commands/effects.ts'
 import { encodeRequest } from '../../resp/request-encoder.ts'
-import { BLOB_ERROR, ERROR, PUSH } from '../../resp/type-bytes.ts'
+import { ATTRIBUTE, BLOB_ERROR, ERROR, PUSH } from '../../resp/type-bytes.ts'
 import type { Session } from '../../session/session.ts'
 import { isNull } from './absent.ts'
 import type { EntryProbe } from './entry-key.ts'
@@ -76,9 +76,10 @@ class ReplyFill implements Fill {
   }
 }
 
-/** Can this reply be kept? With an attribute in front it does not begin with its own type. */
+/** Can this reply be kept? With an attribute in front it is more than its value. */
 export function isKept(type: number, buf: Buffer, start: number): boolean {
-  return buf[start] === type && type !== ERROR && type !== BLOB_ERROR && type !== PUSH
+  const first = buf[start]
+  return first === type && first !== ERROR && first !== BLOB_ERROR && first !== ATTRIBUTE && first !== PUSH
 }
 
 const PTTL = Buffer.from('PTTL')

@@ -23,7 +23,7 @@ function secrets(): Int32Array {
  * its highest bit would stay one of known bits, which the next word could undo whatever the secrets are.
  */
 export class KeyHash {
-  /** The results of `end()`. Signed. */
+  /** The results. Signed. */
   a = 0
   b = 0
   private pending = 0
@@ -45,90 +45,78 @@ export class KeyHash {
 
   /** The state behind a prefix, to be kept. */
   stateOf(prefix: Buffer): HashState {
-    this.a = this.startA
-    this.b = this.startB
-    this.pending = 0
-    this.length = 0
+    this.begin(this.startA, this.startB, 0, 0)
     this.add(prefix, 0, prefix.length)
     return { a: this.a, b: this.b, pending: this.pending, length: this.length }
   }
 
   /** The hash `a` of prefix + buf[start..end), where `from` is the state of the prefix; `b` is that of the same bytes. */
   of(from: HashState, buf: Buffer, start: number, end: number): number {
-    this.a = from.a
-    this.b = from.b
-    this.pending = from.pending
-    this.length = from.length
+    this.begin(from.a, from.b, from.pending, from.length)
     this.add(buf, start, end)
     this.end()
     return this.a
   }
 
-  /** Goes on behind `of` with more words: what comes now does not run into what was before. */
-  more(word: number): void {
-    this.step(word)
+  /** Goes on behind `of` or itself: hashes of all that, which have nothing to do with those before. */
+  more(number: number): void {
+    this.begin(this.a, this.b, number, 4)
+    this.end()
   }
 
-  /** Goes on with bytes, their number included. */
+  /** The same with bytes. */
   moreBytes(buf: Buffer, start: number, end: number): void {
-    this.pending = 0
-    this.length = 0
+    this.begin(this.a, this.b, 0, 0)
     this.add(buf, start, end)
-    this.step(this.pending)
-    this.step(this.length)
+    this.end()
   }
 
-  /** Mixes until every bit depends on every other one. */
-  finish(): void {
-    this.a = avalanche(this.a)
-    this.b = avalanche(this.b)
-  }
-
-  private end(): void {
-    this.step(this.pending)
-    this.step(this.length)
-    this.finish()
+  private begin(a: number, b: number, pending: number, length: number): void {
+    this.a = a
+    this.b = b
+    this.pending = pending
+    this.length = length
   }
 
   private add(buf: Buffer, start: number, end: number): void {
     const { factor, factorA, factorB } = this
     let { a, b, pending } = this
-    // How far the pending bytes reach into the word. A shift by 32 would be one by 0, so it is done in two steps.
+    // How far the pending bytes reach into the word.
     const shift = (this.length & 3) << 3
-    let at = start
-    for (const last = end - 3; at < last; at += 4) {
-      const four = buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)
-      let word = Math.imul(pending | (four << shift), factor)
+    for (let at = start; ; at += 4) {
+      let four = 0
+      let bits = 32
+      if (at + 3 < end) four = buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)
+      else {
+        bits = 0
+        for (let i = at; i < end; i++, bits += 8) four |= buf[i] << bits
+      }
+      pending |= four << shift
+      if (shift + bits < 32) break
+      let word = Math.imul(pending, factor)
       word ^= word >>> 15
       a = Math.imul(a ^ word, factorA)
       a ^= a >>> 15
       b = Math.imul((b + word) | 0, factorB)
       b ^= b >>> 13
+      // What they push out of the word comes next. A shift by 32 would be one by 0, so it is done in two steps.
       pending = (four >>> 8) >>> (24 - shift)
+      if (bits < 32) break
     }
     this.a = a
     this.b = b
-    let filled = shift
-    for (; at < end; at++) {
-      pending |= buf[at] << filled
-      filled += 8
-      if (filled === 32) {
-        this.step(pending)
-        pending = 0
-        filled = 0
-      }
-    }
     this.pending = pending
     this.length += end - start
   }
 
-  private step(four: number): void {
-    let word = Math.imul(four, this.factor)
+  /** As a last step in add(). The length comes behind all: in front, a chosen first byte could make up for it. */
+  private end(): void {
+    let word = Math.imul(this.pending, this.factor)
     word ^= word >>> 15
-    this.a = Math.imul(this.a ^ word, this.factorA)
-    this.a ^= this.a >>> 15
-    this.b = Math.imul((this.b + word) | 0, this.factorB)
-    this.b ^= this.b >>> 13
+    const a = Math.imul(this.a ^ word, this.factorA)
+    this.a = avalanche(a ^ (a >>> 15) ^ this.length)
+    const b = Math.imul((this.b + word) | 0, this.factorB)
+    this.b = avalanche(b ^ (b >>> 13) ^ this.length)
   }
 }
 

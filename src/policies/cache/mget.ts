@@ -57,7 +57,7 @@ function arrayOf(entries: readonly Entry[]): Buffer {
   let size = head.length
   for (const { keyStart } of entries) size += keyStart
   const reply = Buffer.allocUnsafe(size)
-  let at = reply.latin1Write(head, 0)
+  let at = reply.write(head, 'latin1')
   // Not their views: these would keep the memory of entries for themselves.
   for (const { bytes, keyStart } of entries) at += bytes.copy(reply, at, 0, keyStart)
   return reply

@@ -41,12 +41,12 @@ export class SpareMemory {
 }
 
 /**
- * How long a buffer for so many bytes is: one of four lengths between a power of two and the next, so that what one entry leaves fits
+ * How long a buffer for so many bytes is: one of eight lengths between a power of two and the next, so that what one entry leaves fits
  * another one of about its size.
  */
 export function roomFor(bytes: number): number {
   if (bytes <= SMALLEST) return SMALLEST
   if (bytes > LARGEST) return bytes
-  const step = 1 << (29 - Math.clz32(bytes - 1))
+  const step = 1 << (28 - Math.clz32(bytes - 1))
   return Math.ceil(bytes / step) * step
 }

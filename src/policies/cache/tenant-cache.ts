@@ -51,6 +51,7 @@ export interface Want {
   readonly generation: number
   readonly tenantEpoch: number
   readonly feedEpoch: number
+  readonly flushes: number
   /** Clock milliseconds. */
   readonly askedAt: number
 }
@@ -73,6 +74,8 @@ export class TenantCache implements TenantPolicy {
   /** What find() has returned was past its end, or not followed any more. */
   stale = false
   private rejected = 0
+  /** How often something was to be dropped: what was asked for before is not kept. */
+  private flushes = 0
   /** By hash of the entry: the generation in which its reply was too large to be kept. */
   private readonly large = new Map<number, number>()
   /** By database. */
@@ -183,14 +186,15 @@ export class TenantCache implements TenantPolicy {
       generation: generations.at(slot),
       tenantEpoch: this.epoch,
       feedEpoch: this.source?.feed.epoch ?? 0,
+      flushes: this.flushes,
       askedAt: clock.now,
     }
   }
 
-  /** Nothing that is known of has been written since. */
-  holds({ slot, generation, tenantEpoch, feedEpoch }: Want): boolean {
+  /** Nothing that is known of has been written since, and nothing was to be dropped. */
+  holds({ slot, generation, tenantEpoch, feedEpoch, flushes }: Want): boolean {
     if (generation !== this.host.generations.at(slot) || tenantEpoch !== this.epoch) return false
-    return feedEpoch === this.source?.feed.epoch
+    return feedEpoch === this.source?.feed.epoch && flushes === this.flushes
   }
 
   /** Would the reply to what `probe` holds be too large, as it was before? */
@@ -231,8 +235,9 @@ export class TenantCache implements TenantPolicy {
     this.large.set(key.hash, generation)
   }
 
-  /** Drops entries of all databases, or those of keys that match; says how many. */
+  /** Drops entries of all databases, or those of keys that match; says how many. What is under way now is not kept, whatever its key. */
   flush(pattern: KeyPart | undefined): number {
+    this.flushes++
     if (pattern === undefined) return this.entries.clear()
     return this.entries.dropMatching((bytes, start, end) => pattern.matches(bytes, start, end))
   }

@@ -43,7 +43,8 @@ export class Writers {
       if (count === this.slots.length) this.slots = widened(this.slots)
       this.slots[count++] = slot
     }
-    if (count > 0) measure(ruling, new KeysMeter(generations, this.slots.slice(0, count)))
+    if (count === 1) measure(ruling, new KeyMeter(generations, this.slots[0]))
+    else if (count > 0) measure(ruling, new KeysMeter(generations, this.slots.slice(0, count)))
   }
 
   /** A request that may write whatever the tenant has. */
@@ -63,7 +64,23 @@ function widened(slots: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   return wider
 }
 
-/** A write of keys with these generations, until its reply is in. */
+/** A write of one key, of this generation, until its reply is in. */
+class KeyMeter implements Meter {
+  readonly parts = [this]
+  private readonly generations: Generations
+  private readonly slot: number
+
+  constructor(generations: Generations, slot: number) {
+    this.generations = generations
+    this.slot = slot
+  }
+
+  replied(): void {
+    this.generations.raise(this.slot)
+  }
+}
+
+/** The same of several. */
 class KeysMeter implements Meter {
   readonly parts = [this]
   private readonly generations: Generations

@@ -16,11 +16,11 @@ export interface TimeOption {
 
 const NO_TIME: TimeOption = { at: 0, form: MILLISECONDS }
 
-const FORMS: readonly (readonly [string, TimeForm])[] = [
-  ['EX', SECONDS],
-  ['PX', MILLISECONDS],
-  ['EXAT', AT_SECONDS],
-  ['PXAT', AT_MILLISECONDS],
+const FORMS: readonly { readonly word: string; readonly form: TimeForm }[] = [
+  { word: 'EX', form: SECONDS },
+  { word: 'PX', form: MILLISECONDS },
+  { word: 'EXAT', form: AT_SECONDS },
+  { word: 'PXAT', form: AT_MILLISECONDS },
 ]
 
 export interface SetOptions extends TimeOption {
@@ -58,7 +58,7 @@ export function readSet(args: ArgView): SetOptions | undefined {
     } else return undefined
   }
   if (keeps && time.at > 0) return undefined
-  return { ...time, keeps, mayLeave: mayLeave || exists === 'NX' }
+  return { at: time.at, form: time.form, keeps, mayLeave: mayLeave || exists === 'NX' }
 }
 
 /** Of Valkey 8.1 and Redis 8.4. To servers that do not know them they are a syntax error, whatever follows. */
@@ -84,13 +84,13 @@ export function readGetex(args: ArgView): GetexOptions | undefined {
     } else if (isOption(args, i, 'PERSIST')) persist = true
     else return undefined
   }
-  return persist && time.at > 0 ? undefined : { ...time, persist }
+  return persist && time.at > 0 ? undefined : { at: time.at, form: time.form, persist }
 }
 
 /** The form of the time behind option i; undefined: it is no such option, or has nothing behind it. */
 function timeForm(args: ArgView, i: number): TimeForm | undefined {
   if (i + 1 === args.length) return undefined
-  for (const [word, form] of FORMS) if (isOption(args, i, word)) return form
+  for (let f = 0; f < FORMS.length; f++) if (isOption(args, i, FORMS[f].word)) return FORMS[f].form
   return undefined
 }
 

@@ -7,7 +7,7 @@ import { BEAT, Tracker, type TrackerHost, type TrackerOwner } from './tracker.ts
 
 /** Delays of reconnects, and of further attempts at a server that will not track, milliseconds. */
 const RECONNECT = { first: 50, most: 2000 } as const
-const REFUSED = { first: 5000, most: 60_000 } as const
+const REFUSED = { first: 2000, most: 60_000 } as const
 /** Milliseconds after which a connection counts as a good one, or one to another server than the lanes' as a wrong one. */
 const STEADY = 1000
 /** Milliseconds between two ticks above which this process was held up. */

@@ -118,6 +118,7 @@ describe('what is heard of writes, in /metrics', () => {
   it('is told of upstreams whose tenants cache', async () => {
     const main = upstream({
       invalidations: feed({ prefixes: 3, invalidations: 40, flushes: 5, reconnects: 6, delay: 2.5 }),
+      cacheFetches: { pending: 5, refused: 6 },
     })
     const refused = feed({ connected: false, prefixes: 0, delay: undefined, refusal: 'NOPERM', refusals: 3 })
     const text = await told({
@@ -131,6 +132,8 @@ describe('what is heard of writes, in /metrics', () => {
     expect(of('keys_total')).toEqual(['"main"} 40', '"off"} 0'])
     expect(of('flushes_total')).toEqual(['"main"} 5', '"off"} 0'])
     expect(of('reconnects_total')).toEqual(['"main"} 6', '"off"} 0'])
+    expect(lines(text, 'keyward_upstream_cache_fetches{upstream=')).toEqual(['"main"} 5', '"off"} 0'])
+    expect(lines(text, 'keyward_upstream_cache_fetches_refused_total{upstream=')).toEqual(['"main"} 6', '"off"} 0'])
     expect(of('delay_seconds')).toEqual(['"main"} 0.0025'])
   })
 })
@@ -140,7 +143,7 @@ describe('docs/operations.md', () => {
     const path = fileURLToPath(new URL('../../../docs/operations.md', import.meta.url))
     const named = new Set([...readFileSync(path, 'utf8').matchAll(/keyward_\w+/g)].map(([name]) => name))
     const names = [...(await told({})).matchAll(/^# TYPE (keyward_\w+)/gm)].map(([, name]) => name)
-    const mine = /^keyward_(cache|ttl|upstream_invalidations)_/
+    const mine = /^keyward_(cache|ttl|upstream_invalidations|upstream_cache)_/
     expect(names.filter((name) => mine.test(name) && !named.has(name))).toEqual([])
     expect([...named].filter((name) => mine.test(name) && !names.includes(name))).toEqual([])
   })

@@ -53,6 +53,7 @@ export function upstream(some: Partial<UpstreamView> = {}): UpstreamView {
     fairness: undefined,
     replicas: [],
     invalidations: feed({ wanted: false, connected: false, delay: undefined }),
+    cacheFetches: { pending: 0, refused: 0 },
     ...some,
   }
 }

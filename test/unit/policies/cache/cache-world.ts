@@ -77,7 +77,7 @@ export class FakeClient {
 
   ask(...words: readonly string[]): Asked {
     const { buf, offsets, args } = argsOf(request(...words))
-    const spec = specOf(...args)
+    const spec = specOf(args)
     const ruling = new Ruling()
     const asked: PolicyRequest = {
       buf,
@@ -191,7 +191,7 @@ export function bulk(text: string): string {
   return `$${Buffer.byteLength(text, 'latin1')}\r\n${text}\r\n`
 }
 
-function specOf(name: string, sub?: string): CommandSpec {
+function specOf([name, sub]: readonly string[]): CommandSpec {
   const spec = theTable().byName(`${name}|${sub}`) ?? theTable().byName(name)
   if (spec === undefined) throw new Error(`no command ${name}`)
   return spec

@@ -1,0 +1,570 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { Worker } from 'node:worker_threads'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { Turn } from '../../src/lib/turn.ts'
+import { Invalidations } from '../../src/upstream/invalidations/invalidations.ts'
+import type { Upstream } from '../../src/upstream/upstream.ts'
+import { FeedProxy } from '../helpers/feed-proxy.ts'
+import type { ConfigObject } from '../helpers/keyward.ts'
+import { type LoneUpstream, loneUpstream } from '../helpers/lone-upstream.ts'
+import { eventually } from '../helpers/places.ts'
+import { RawClient, request } from '../helpers/raw-client.ts'
+import { type RedisServer, startRedis } from '../helpers/redis.ts'
+import { ScriptedServer } from '../helpers/scripted-server.ts'
+import { TLS_FILES } from '../helpers/tls.ts'
+
+/** The feed of writes: what it promises to who keeps what is behind keys. */
+let redis: RedisServer
+const started: { stop(): unknown }[] = []
+const lone: LoneUpstream[] = []
+
+beforeAll(async () => {
+  redis = await startRedis()
+})
+
+afterEach(async () => {
+  const faults = lone.splice(0).flatMap((one) => one.faults)
+  for (const one of started.splice(0).reverse()) await one.stop()
+  await redis.cli('FLUSHALL')
+  expect(faults).toEqual([])
+})
+
+afterAll(() => redis.stop())
+
+/** An upstream, and what its feed says. */
+class Listener {
+  readonly upstream: Upstream
+  readonly one: LoneUpstream
+  /** Keys, '*' for all of them. */
+  heard: string[] = []
+
+  constructor(url: string, prefixes: readonly string[] = ['acme:'], more: ConfigObject = {}) {
+    this.one = loneUpstream(url, more)
+    this.upstream = this.one.upstream
+    started.push(this.upstream)
+    lone.push(this.one)
+    const { feed } = this
+    feed.onInvalidated = (rawKey) => void this.heard.push(rawKey.toString('latin1'))
+    feed.onEverything = () => void this.heard.push('*')
+    feed.track(prefixes)
+  }
+
+  get feed() {
+    return this.upstream.invalidations
+  }
+
+  get warnings(): string[] {
+    return this.one.log.filter(({ level }) => level >= 40).map(({ msg }) => msg)
+  }
+
+  /** Milliseconds since all writes had been heard of. */
+  get behind(): number {
+    return performance.now() - this.feed.heardAt
+  }
+
+  tracks(): Promise<boolean> {
+    return eventually(() => this.feed.view().connected && this.upstream.primary.usable)
+  }
+
+  /** Everything that was written before now has come. */
+  async caughtUp(): Promise<boolean> {
+    const now = performance.now()
+    return eventually(() => this.feed.heardAt > now)
+  }
+}
+
+async function listening(...args: ConstructorParameters<typeof Listener>): Promise<Listener> {
+  const listener = new Listener(...args)
+  expect(await listener.tracks()).toBe(true)
+  return listener
+}
+
+/** What a scripted server says to CLIENT TRACKINGINFO when it tracks. */
+const TRACKS = '%3\r\n+flags\r\n~2\r\n+on\r\n+bcast\r\n+redirect\r\n:0\r\n+prefixes\r\n*1\r\n$5\r\nacme:\r\n'
+
+/** The ids of connections that track. */
+async function trackers(server = redis): Promise<string[]> {
+  const list = await server.cli('CLIENT', 'LIST')
+  return [...list.matchAll(/^id=(\d+) .* flags=\S*t\S* /gm)].map(([, id]) => id)
+}
+
+async function proxied(): Promise<FeedProxy> {
+  const proxy = await FeedProxy.start(redis)
+  started.push(proxy)
+  return proxy
+}
+
+test('each write to a key with one of the prefixes is told of, and nothing else', async () => {
+  const listener = await listening(redis.url, ['acme:', 'beta:x'])
+  expect(await trackers()).toHaveLength(1)
+  await redis.cli('MSET', 'acme:1', 'a', 'other', 'b', 'beta:x1', 'c', 'beta:y', 'd')
+  await redis.cli('EXPIRE', 'acme:1', '100')
+  await redis.cli('DEL', 'beta:x1', 'acme:nothing')
+  expect(await listener.caughtUp()).toBe(true)
+  expect(listener.heard.sort()).toEqual(['acme:1', 'acme:1', 'beta:x1', 'beta:x1'])
+  expect(listener.feed.view()).toMatchObject({
+    wanted: true,
+    connected: true,
+    prefixes: 2,
+    invalidations: 4,
+    flushes: 0,
+  })
+  expect(listener.feed.view().delay).toBeGreaterThan(0)
+})
+
+test('FLUSHALL, and FLUSHDB of any database, end an epoch', async () => {
+  const listener = await listening(redis.url)
+  const { epoch } = listener.feed
+  await redis.cli('-n', '3', 'FLUSHDB')
+  expect(await listener.caughtUp()).toBe(true)
+  expect(listener.feed.epoch).toBe(epoch + 1)
+  await redis.cli('FLUSHALL')
+  expect(await listener.caughtUp()).toBe(true)
+  expect(listener.feed.epoch).toBe(epoch + 2)
+  expect(listener.heard).toEqual(['*', '*'])
+  expect(listener.feed.view()).toMatchObject({ flushes: 2, reconnects: 0 })
+})
+
+test('with more than 16 prefixes, or an empty one, the server tells of all keys', async () => {
+  const many = Array.from({ length: 17 }, (_, i) => `tenant-${String.fromCharCode(97 + i)}:`)
+  const listener = await listening(redis.url, many)
+  await redis.cli('SET', 'anybody', 'x')
+  expect(await listener.caughtUp()).toBe(true)
+  expect(listener.heard).toEqual(['anybody'])
+  expect(listener.feed.view().prefixes).toBe(0)
+  // Not made anew: it covers all that is wanted.
+  const [id] = await trackers()
+  listener.feed.track([''])
+  expect(await listener.caughtUp()).toBe(true)
+  expect(await trackers()).toEqual([id])
+})
+
+test('nobody wants to hear: there is no connection, and what was heard counts no more', async () => {
+  const listener = await listening(redis.url)
+  const { epoch } = listener.feed
+  listener.feed.track([])
+  expect(listener.feed.heardAt).toBe(Number.NEGATIVE_INFINITY)
+  expect(listener.feed.epoch).toBeGreaterThan(epoch)
+  expect(await eventually(async () => (await trackers()).length === 0)).toBe(true)
+  expect(listener.feed.view()).toMatchObject({ wanted: false, connected: false, reconnects: 0 })
+  listener.feed.track(['acme:'])
+  expect(await listener.tracks()).toBe(true)
+  expect(listener.warnings).toEqual([])
+})
+
+test('the keys that are wanted change: no write is missed meanwhile, on a slow line, and the epoch stays', async () => {
+  const proxy = await proxied()
+  const listener = await listening(proxy.url, ['a:'])
+  proxy.feed.delay = 60
+  const { epoch } = listener.feed
+  const writer = await RawClient.connect({ port: redis.port })
+  let written = 0
+  let least = Number.POSITIVE_INFINITY
+  let busy = true
+  const writing = (async () => {
+    while (busy) {
+      await writer.command('SET', `a:${written++}`, 'x')
+      least = Math.min(least, listener.feed.heardAt)
+    }
+  })()
+  const sets = [['a:', 'b:'], ['a:', 'b:', 'c:'], ['', 'd:'], ['a:', 'd:'], ['a:']]
+  for (const prefixes of sets) {
+    const ids = await trackers()
+    listener.feed.track(prefixes)
+    expect(await eventually(async () => (await trackers()).length === 1 && (await trackers())[0] !== ids[0])).toBe(true)
+    expect(listener.feed.view().prefixes).toBe(prefixes[0] === '' ? 0 : prefixes.length)
+  }
+  busy = false
+  await writing
+  writer.destroy()
+  expect(await listener.caughtUp()).toBe(true)
+  const heard = new Set(listener.heard)
+  expect(written).toBeGreaterThan(100)
+  expect(Array.from({ length: written }, (_, i) => `a:${i}`).filter((key) => !heard.has(key))).toEqual([])
+  expect(least).toBeGreaterThan(0)
+  expect(listener.feed.epoch).toBe(epoch)
+  expect(listener.feed.view().reconnects).toBe(0)
+})
+
+test('the keys that are wanted change: what is still on its way on the old connection is waited for', async () => {
+  const slow = await proxied()
+  const { upstream, log } = loneUpstream(redis.url)
+  started.push(upstream)
+  const heard: string[] = []
+  let port = slow.port
+  const feed = new Invalidations({
+    options: upstream.options,
+    turn: new Turn(),
+    clock: upstream.primary.clock,
+    log: upstream.primary.log,
+    mustBe: undefined,
+    runId: '',
+    connect: () => connect(port, '127.0.0.1'),
+    later: (delay, fn) => void setTimeout(fn, delay),
+    fault: (error) => void heard.push(String(error)),
+  })
+  started.push(feed)
+  feed.onInvalidated = (rawKey) => void heard.push(rawKey.toString('latin1'))
+  feed.track(['a:'])
+  expect(await eventually(() => feed.heardAt > 0)).toBe(true)
+  const { epoch } = feed
+  // From here on, the old connection is slow, and the new one is not.
+  slow.feed.delay = 600
+  port = redis.port
+  await redis.cli('SET', 'a:1', 'x')
+  feed.track(['a:', 'b:'])
+  expect(await eventually(() => feed.view().prefixes === 2)).toBe(true)
+  expect(heard).toEqual(['a:1'])
+  expect(feed.epoch).toBe(epoch)
+  expect(log.filter(({ level }) => level >= 40)).toEqual([])
+})
+
+test('what was not covered for a while is not taken for what it was: the epoch ends', async () => {
+  const listener = await listening(redis.url, ['a:', 'b:'])
+  const { epoch } = listener.feed
+  listener.feed.track(['a:'])
+  expect(await eventually(() => listener.feed.view().prefixes === 1)).toBe(true)
+  expect(listener.feed.epoch).toBe(epoch)
+  expect(listener.feed.covers(Buffer.from('b:1'), 0, 3)).toBe(false)
+  listener.feed.track(['a:', 'b:'])
+  expect(listener.feed.epoch).toBe(epoch + 1)
+  // Not before it is really told of.
+  expect(listener.feed.covers(Buffer.from('b:1'), 0, 3)).toBe(false)
+  expect(await eventually(() => listener.feed.covers(Buffer.from('b:1'), 0, 3))).toBe(true)
+})
+
+test('a change of mind on the way changes nothing', async () => {
+  const listener = await listening(redis.url, ['a:'])
+  const [id] = await trackers()
+  const { epoch } = listener.feed
+  listener.feed.track(['a:', 'b:'])
+  listener.feed.track(['a:', 'c:'])
+  listener.feed.track(['a:'])
+  expect(await listener.caughtUp()).toBe(true)
+  expect(await eventually(async () => (await trackers()).join() === id)).toBe(true)
+  expect(listener.feed.epoch).toBe(epoch)
+})
+
+test('a lost connection ends the epoch at once, and another one begins when there is a new connection', async () => {
+  const listener = await listening(redis.url)
+  const { epoch } = listener.feed
+  const lost = new Promise<number>((resolve) => {
+    const look = setInterval(() => {
+      if (listener.feed.view().connected) return
+      clearInterval(look)
+      resolve(listener.feed.heardAt)
+    }, 1)
+  })
+  await redis.cli('CLIENT', 'KILL', 'ID', (await trackers())[0])
+  expect(await lost).toBe(Number.NEGATIVE_INFINITY)
+  expect(listener.feed.epoch).toBeGreaterThan(epoch)
+  const between = listener.feed.epoch
+  expect(await listener.tracks()).toBe(true)
+  // What was fetched in between was not covered.
+  expect(listener.feed.epoch).toBeGreaterThan(between)
+  expect(listener.feed.view().reconnects).toBe(1)
+  expect(listener.warnings.join()).toContain('was lost')
+  await redis.cli('SET', 'acme:1', 'x')
+  expect(await listener.caughtUp()).toBe(true)
+  expect(listener.heard).toEqual(['acme:1'])
+})
+
+test('a stalled connection: what was heard grows old, then it is given up, and made anew once that works', async () => {
+  const proxy = await proxied()
+  const listener = await listening(proxy.url)
+  const { epoch } = listener.feed
+  proxy.feed.stall = 'reply'
+  const stalledAt = performance.now()
+  await redis.cli('SET', 'acme:1', 'x')
+  expect(await eventually(() => listener.behind > 1500)).toBe(true)
+  expect(listener.feed.epoch).toBe(epoch)
+  expect(listener.feed.heardAt).toBeLessThanOrEqual(stalledAt)
+  expect(await eventually(() => listener.feed.epoch > epoch)).toBe(true)
+  expect(performance.now() - stalledAt).toBeGreaterThan(2500)
+  expect(listener.feed.heardAt).toBe(Number.NEGATIVE_INFINITY)
+  expect(listener.heard).toEqual([])
+  proxy.release()
+  expect(await listener.tracks()).toBe(true)
+  expect(await listener.caughtUp()).toBe(true)
+})
+
+test('a stall that ends in time costs nothing: what was missing comes, in its order', async () => {
+  const proxy = await proxied()
+  const listener = await listening(proxy.url)
+  const { epoch } = listener.feed
+  proxy.feed.stall = 'reply'
+  const stalledAt = performance.now()
+  await redis.cli('SET', 'acme:1', 'x')
+  expect(await eventually(() => listener.behind > 700)).toBe(true)
+  let heardAt = 0
+  listener.feed.onInvalidated = () => {
+    heardAt = listener.feed.heardAt
+  }
+  proxy.release()
+  expect(await listener.caughtUp()).toBe(true)
+  expect(heardAt).toBeGreaterThan(0)
+  expect(heardAt).toBeLessThanOrEqual(stalledAt)
+  expect(listener.feed.epoch).toBe(epoch)
+})
+
+test('a slow connection: it is said how far behind it is', async () => {
+  const proxy = await proxied()
+  const listener = await listening(proxy.url)
+  proxy.feed.delay = 400
+  expect(await eventually(() => (listener.feed.view().delay ?? 0) >= 390)).toBe(true)
+  let least = Number.POSITIVE_INFINITY
+  for (const until = performance.now() + 1500; performance.now() < until; ) {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    least = Math.min(least, listener.behind)
+  }
+  expect(least).toBeGreaterThanOrEqual(390)
+  expect(listener.feed.view()).toMatchObject({ connected: true, reconnects: 0 })
+})
+
+test('tracking is turned off behind our back: nothing counts any more, within two seconds', async () => {
+  const proxy = await proxied()
+  const listener = await listening(proxy.url)
+  const { epoch } = listener.feed
+  const at = performance.now()
+  proxy.inject('CLIENT', 'TRACKING', 'OFF')
+  expect(await eventually(() => listener.feed.epoch > epoch)).toBe(true)
+  // It takes a second at most; the rest is for a slow machine.
+  expect(performance.now() - at).toBeLessThan(2000)
+  expect(await listener.tracks()).toBe(true)
+  await redis.cli('SET', 'acme:1', 'x')
+  expect(await listener.caughtUp()).toBe(true)
+  expect(listener.heard).toEqual(['acme:1'])
+})
+
+test('a server that may not be asked: said once with the cure, tried again slowly, and used when it lets us', async () => {
+  const server = await startRedis({ config: ['user keyward on >secret ~* &* +@all -client|tracking'] })
+  started.push(server)
+  if (Number.parseInt(server.version, 10) < 7) return
+  const listener = new Listener(server.url, ['acme:'], { user: 'keyward', password: 'secret' })
+  expect(await eventually(() => listener.feed.view().refusal !== undefined)).toBe(true)
+  expect(await eventually(() => listener.upstream.primary.usable)).toBe(true)
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  expect(listener.feed.view()).toMatchObject({ wanted: true, connected: false, reconnects: 0 })
+  expect(listener.feed.view().refusal).toContain('NOPERM')
+  // Once more, perhaps, when the lanes were there.
+  expect(listener.feed.view().refusals).toBeLessThanOrEqual(2)
+  expect(listener.warnings.filter((text) => text.includes('+client|tracking'))).toHaveLength(1)
+  await server.cli('ACL', 'SETUSER', 'keyward', '+client|tracking')
+  expect(await eventually(() => listener.feed.view().connected, 20_000)).toBe(true)
+  expect(listener.feed.view().refusal).toBeUndefined()
+  // And taken away again, while it is used.
+  await server.cli('ACL', 'SETUSER', 'keyward', '-client|trackinginfo')
+  expect(await eventually(() => !listener.feed.view().connected)).toBe(true)
+  expect(listener.feed.view().refusal).toContain('client|trackinginfo')
+})
+
+test('something in between that is no server is not tried again and again', async () => {
+  const server = await ScriptedServer.start(([name, sub]) =>
+    name === 'CLIENT' && sub === 'TRACKING' ? "-ERR unknown subcommand 'TRACKING'\r\n" : undefined,
+  )
+  started.push(server)
+  const listener = new Listener(server.url)
+  expect(await eventually(() => listener.warnings.some((text) => text.includes('Redis 6.2')))).toBe(true)
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  expect(listener.feed.view().connected).toBe(false)
+  expect(listener.feed.view().refusals).toBeLessThanOrEqual(2)
+})
+
+test('an answer counts once all that came with it has been handed on', async () => {
+  let pushed = false
+  const server = await ScriptedServer.start(([name, sub]) => {
+    if (name === 'CLIENT' && sub === 'TRACKINGINFO') return TRACKS
+    if (name !== 'PING') return undefined
+    if (pushed) return '+PONG\r\n'
+    pushed = true
+    return '+PONG\r\n>2\r\n$10\r\ninvalidate\r\n*2\r\n$6\r\nacme:1\r\n$6\r\nacme:2\r\n'
+  })
+  started.push(server)
+  const listener = new Listener(server.url)
+  const seen: number[] = []
+  listener.feed.onInvalidated = () => void seen.push(listener.feed.heardAt)
+  expect(await listener.tracks()).toBe(true)
+  expect(await listener.caughtUp()).toBe(true)
+  expect(seen).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY])
+})
+
+test.each(['+OK\r\n', ':1\r\n', '+PONG\r\n+PONG\r\n'])(
+  'a server that answers PING by %j is not believed',
+  async (answer) => {
+    let wrong = false
+    const server = await ScriptedServer.start(([name, sub]) => {
+      if (name === 'CLIENT' && sub === 'TRACKINGINFO') return TRACKS
+      if (name !== 'PING') return undefined
+      return wrong ? answer : '+PONG\r\n'
+    })
+    started.push(server)
+    const listener = await listening(server.url)
+    const { epoch } = listener.feed
+    wrong = true
+    expect(await eventually(() => listener.feed.epoch > epoch)).toBe(true)
+    wrong = false
+    expect(await listener.tracks()).toBe(true)
+  },
+)
+
+test('a server that is busy with a script is not left', async () => {
+  const server = await startRedis({ config: ['lua-time-limit 50'] })
+  started.push(server)
+  const listener = await listening(server.url)
+  const { epoch } = listener.feed
+  const script = server.cli('EVAL', 'while true do end', '0')
+  expect(await eventually(async () => (await server.cli('PING')).startsWith('BUSY'))).toBe(true)
+  expect(await eventually(() => listener.behind > 3500)).toBe(true)
+  expect(listener.feed.epoch).toBe(epoch)
+  await server.cli('SCRIPT', 'KILL')
+  await script
+  expect(await listener.caughtUp()).toBe(true)
+})
+
+test('PING is refused because the server cannot save: it is an answer all the same', async () => {
+  const server = await ScriptedServer.start(([name, sub]) => {
+    if (name === 'CLIENT' && sub === 'TRACKINGINFO') return TRACKS
+    return name === 'PING' ? '-MISCONF Redis is configured to save RDB snapshots, but it cannot\r\n' : undefined
+  })
+  started.push(server)
+  const listener = await listening(server.url)
+  expect(await listener.caughtUp()).toBe(true)
+})
+
+test('the primary moves: the epoch ends at once, and the new one is listened to', async () => {
+  const other = await startRedis()
+  started.push(other)
+  const listener = await listening(redis.url)
+  const { epoch } = listener.feed
+  listener.upstream.moveTo({ host: '127.0.0.1', port: other.port }, 'a test')
+  expect(listener.feed.heardAt).toBe(Number.NEGATIVE_INFINITY)
+  expect(listener.feed.epoch).toBeGreaterThan(epoch)
+  expect(await listener.tracks()).toBe(true)
+  await redis.cli('SET', 'acme:old', 'x')
+  await other.cli('SET', 'acme:new', 'x')
+  expect(await listener.caughtUp()).toBe(true)
+  expect(listener.heard).toEqual(['acme:new'])
+  expect(await trackers()).toEqual([])
+  expect(listener.feed.view().reconnects).toBe(0)
+})
+
+test('the server is started anew: so is the feed', async () => {
+  const server = await startRedis()
+  started.push(server)
+  const listener = await listening(server.url)
+  const { epoch } = listener.feed
+  await server.restart()
+  expect(await eventually(() => listener.feed.epoch > epoch + 1)).toBe(true)
+  expect(await listener.tracks()).toBe(true)
+  await server.cli('SET', 'acme:1', 'x')
+  expect(await listener.caughtUp()).toBe(true)
+  expect(listener.heard).toContain('acme:1')
+})
+
+test('a feed at another server than the lanes covers nothing', async () => {
+  const other = await startRedis()
+  started.push(other)
+  // The lanes stay at the first server; from some moment on, the address leads to another one.
+  const proxy = await proxied()
+  const listener = await listening(proxy.url)
+  const { epoch } = listener.feed
+  Object.assign(proxy, { target: { port: other.port } })
+  proxy.cutFeeds()
+  expect(await eventually(() => listener.feed.epoch > epoch)).toBe(true)
+  expect(await eventually(async () => (await trackers(other)).length > 0)).toBe(true)
+  const between = listener.feed.epoch
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  expect(listener.feed.view().connected).toBe(false)
+  expect(listener.feed.epoch).toBe(between)
+  // The lanes follow.
+  proxy.cut()
+  expect(await listener.tracks()).toBe(true)
+  await other.cli('SET', 'acme:1', 'x')
+  expect(await listener.caughtUp()).toBe(true)
+  expect(listener.heard).toEqual(['acme:1'])
+})
+
+test('this process stands still for seconds: what is behind it is known to be old, and nothing is lost', async () => {
+  const proxy = await proxied()
+  const listener = await listening(proxy.url)
+  const { epoch } = listener.feed
+  // A heartbeat is under way all the time.
+  proxy.feed.stall = 'reply'
+  expect(await eventually(() => listener.behind > 600)).toBe(true)
+  // A thread of its own writes while this one sleeps, and wakes it.
+  const flags = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(SLEEPWALKER, { eval: true, workerData: { flags, port: redis.port } })
+  await once(worker, 'message')
+  let atInvalidation = 0
+  listener.feed.onInvalidated = () => {
+    atInvalidation = listener.feed.heardAt
+  }
+  const before = performance.now()
+  worker.postMessage('go')
+  Atomics.wait(flags, 0, 0)
+  proxy.release()
+  const after = performance.now()
+  expect(after - before).toBeGreaterThan(3400)
+  // Whoever looks first sees it.
+  expect(listener.behind).toBeGreaterThan(3400)
+  expect(await listener.caughtUp()).toBe(true)
+  expect(atInvalidation).toBeGreaterThan(0)
+  expect(atInvalidation).toBeLessThanOrEqual(before)
+  expect(listener.feed.epoch).toBe(epoch)
+  expect(listener.feed.view().reconnects).toBe(0)
+  await worker.terminate()
+})
+
+const SLEEPWALKER = `
+const { parentPort, workerData: { flags, port } } = require('node:worker_threads')
+const socket = require('node:net').connect(port, '127.0.0.1', () => parentPort.postMessage('there'))
+parentPort.on('message', () => {
+  setTimeout(() => socket.write('SET acme:1 x\\r\\n'), 1000)
+  setTimeout(() => { Atomics.store(flags, 0, 1); Atomics.notify(flags, 0) }, 3500)
+})
+`
+
+test('over TLS, with a login, and by a unix socket', async () => {
+  const { ca, cert, key } = TLS_FILES
+  const server = await startRedis({ tls: { ca, cert, key }, config: ['requirepass secret'], unix: true })
+  started.push(server)
+  for (const listener of [
+    await listening(server.url, ['acme:'], { password: 'secret', tls: { ca } }),
+    await listening(`unix:${server.path}`, ['acme:'], { password: 'secret' }),
+  ]) {
+    await server.cli('SET', 'acme:1', 'x')
+    expect(await listener.caughtUp()).toBe(true)
+    expect(listener.heard).toContain('acme:1')
+  }
+})
+
+test('one that takes the place of another has epochs that the other never had', async () => {
+  const elder = await listening(redis.url)
+  const successor = new Listener(redis.url)
+  successor.upstream.succeed(elder.upstream)
+  expect(successor.feed.epoch).toBeGreaterThan(elder.feed.epoch)
+  elder.upstream.retire(successor.upstream)
+  expect(elder.feed.heardAt).toBe(Number.NEGATIVE_INFINITY)
+  expect(await successor.tracks()).toBe(true)
+  expect(await eventually(async () => (await trackers()).length === 1)).toBe(true)
+})
+
+test('after stop() there is no connection, whatever is wanted', async () => {
+  const listener = await listening(redis.url)
+  listener.feed.stop()
+  listener.feed.track(['beta:'])
+  expect(listener.feed.heardAt).toBe(Number.NEGATIVE_INFINITY)
+  expect(await eventually(async () => (await trackers()).length === 0)).toBe(true)
+})
+
+test('a flood of writes in one go is told of whole', async () => {
+  const listener = await listening(redis.url)
+  const client = await RawClient.connect({ port: redis.port })
+  const pairs = Array.from({ length: 50_000 }, (_, i) => [`acme:${i}`, 'x']).flat()
+  await client.exchange(request('MSET', ...pairs))
+  client.destroy()
+  expect(await listener.caughtUp()).toBe(true)
+  expect(new Set(listener.heard).size).toBe(50_000)
+  expect(listener.feed.view().invalidations).toBe(50_000)
+})
