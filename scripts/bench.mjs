@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Backing } from './bench/backing.mjs'
+import { runCache } from './bench/cache.mjs'
 import { CONNECTIONS, KEYS, VALUE_BYTES } from './bench/cell.mjs'
 import { stop } from './bench/children.mjs'
 import { runConnects } from './bench/connects.mjs'
@@ -37,7 +38,7 @@ async function main() {
   const redis = await findRedis({ log, wantBenchmark: true })
   const found = await findTargets(options.targets, log)
   const password = randomBytes(12).toString('hex')
-  const clients = Math.max(options.memoryClients, options.laneClients, CONNECTIONS)
+  const clients = Math.max(options.memoryClients, options.laneClients, options.cacheMisses, CONNECTIONS)
   const result = {
     date: new Date().toISOString(),
     machine: machine(),
@@ -73,6 +74,7 @@ async function main() {
   }
   if (options.parts.has('limits')) result.limits = await runLimits({ ...crowd, redis, options })
   if (options.parts.has('fairness')) result.fairness = await runFairness({ ...crowd, redis, options })
+  if (options.parts.has('cache')) result.cache = await runCache({ ...crowd, redis, options })
   if (options.parts.has('neighbours'))
     result.neighbours = await runNeighbours({ ...crowd, keys: options.neighbourKeys })
   backing.control.close()

@@ -48,7 +48,7 @@ async function snapshot(backing, target) {
   return { ...(await backing.usage()), proxy: target.isProxy ? cpuMicros(target.pid) : 0 }
 }
 
-function parseCsv({ code, stdout, stderr }) {
+export function parseCsv({ code, stdout, stderr }) {
   const problems = `${stdout}\n${stderr}`
     .split('\n')
     .filter((line) => /error|NOAUTH|closed/i.test(line) && !NO_CONFIG.test(line))

@@ -8,14 +8,24 @@ import { RawClient } from './raw-client.mjs'
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
 /**
- * Starts Keyward with rate limits in front of `backing`. Each tenant has one user of its own name. The result is a target
- * as cell.mjs wants it, for the first tenant.
+ * Starts Keyward with rate limits in front of `backing`: see startTenants().
+ *
+ * @param {Record<string, object[]>} tenants the limits of each
+ */
+export function startLimited(common, name, tenants, nodeArgs) {
+  const settings = Object.entries(tenants).map(([tenant, limits]) => [tenant, { limits }])
+  return startTenants(common, name, Object.fromEntries(settings), nodeArgs)
+}
+
+/**
+ * Starts Keyward in front of `backing`. Each tenant has one user of its own name. The result is a target as cell.mjs
+ * wants it, for the first tenant.
  *
  * @param {string} name of the target
- * @param {Record<string, object[]>} tenants the limits of each
+ * @param {Record<string, object>} tenants what each has in the configuration, beside what all have
  * @param {string[]} [nodeArgs]
  */
-export async function startLimited({ backing, password, clients }, name, tenants, nodeArgs = []) {
+export async function startTenants({ backing, password, clients }, name, tenants, nodeArgs = []) {
   const ports = { proxy: await freePort(), admin: await freePort() }
   const file = path.join(temporaryFolder(), 'keyward.yaml')
   // JSON is YAML, too.
@@ -54,9 +64,9 @@ function configuration(ports, { backing, password, clients }, tenants) {
     admin: { address: `127.0.0.1:${ports.admin}` },
     upstreams: { main: { url: `redis://127.0.0.1:${backing.port}`, password } },
     tenants: Object.fromEntries(
-      Object.entries(tenants).map(([name, limits]) => [
+      Object.entries(tenants).map(([name, settings]) => [
         name,
-        { upstream: 'main', maxClients: clients + 100, users: { [name]: { password } }, limits },
+        { upstream: 'main', maxClients: clients + 100, users: { [name]: { password } }, ...settings },
       ]),
     ),
   }

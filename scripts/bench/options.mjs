@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { TARGET_NAMES } from './targets.mjs'
 
-const PARTS = ['load', 'connects', 'memory', 'lanes', 'neighbours', 'limits', 'fairness']
+const PARTS = ['load', 'connects', 'memory', 'lanes', 'neighbours', 'limits', 'fairness', 'cache']
 /** Of the part on limits. */
 const LIMIT_PARTS = ['rates', 'shared', 'cost', 'memory']
 
@@ -15,6 +15,7 @@ Parts (without any of them: --load and --connects)
   --neighbours       p99 of other tenants' clients while one of many keys runs DBSIZE and FLUSHDB
   --limits           what rate limits let pass, in one process and in three, and what they cost
   --fairness         what a tenant feels of another one's flood, with fairness on and off
+  --cache            what a hit of the near cache costs, and how often the server is asked for what many miss
   --all              all of them
 
   --targets a,b      of ${TARGET_NAMES.join(', ')}; those that are not installed are left out
@@ -44,6 +45,7 @@ export function benchOptions(argv) {
       neighbours: flag,
       limits: flag,
       fairness: flag,
+      cache: flag,
       all: flag,
       targets: value,
       rounds: value,
@@ -94,6 +96,7 @@ export function benchOptions(argv) {
     limitSeconds: quick ? 3 : 10,
     limitPairs: quick ? 2 : 15,
     fairnessSeconds: quick ? 1 : 10,
+    cacheMisses: quick ? 100 : 1000,
     json: values.json,
     markdown: values.markdown === true,
     gate: values.gate === true,

@@ -1,3 +1,4 @@
+import { cacheBars } from './cache-report.mjs'
 import { fairnessBars } from './fairness-report.mjs'
 import { limitBars } from './limits-report.mjs'
 import { spread } from './stats.mjs'
@@ -85,7 +86,7 @@ export function ratios(rows) {
 }
 
 /** What the issue asks for, each with what was measured; undefined where this run did not measure it. */
-export function bars({ load, memory, lanes, neighbours, limits, fairness }) {
+export function bars({ load, memory, lanes, neighbours, limits, fairness, cache }) {
   const at = (pipeline) => (load ?? []).filter((row) => row.pipeline === pipeline)
   const row = (name, limit, value) => ({ name, limit, value, met: value === undefined ? undefined : value <= limit })
   const keyward = (rows) => rows?.find((one) => one.target === 'keyward')
@@ -102,6 +103,7 @@ export function bars({ load, memory, lanes, neighbours, limits, fairness }) {
     }),
     ...limitBars(limits),
     ...fairnessBars(fairness),
+    ...cacheBars(cache),
   ]
 }
 

@@ -26,7 +26,7 @@ import { TransactionDispatcher } from './transaction-dispatcher.ts'
 export class Dispatcher {
   readonly env: ClientEnv
   readonly answers: Answers
-  private readonly incoming = new Incoming()
+  private readonly incoming: Incoming
   private readonly edited = new Incoming()
   private readonly outgoing: Outgoing
   private readonly transactions: TransactionDispatcher
@@ -39,6 +39,7 @@ export class Dispatcher {
 
   constructor(env: ClientEnv) {
     this.env = env
+    this.incoming = new Incoming(env.gates)
     const call = new Call(env.writer, env.server)
     this.answers = new Answers(env, call)
     this.outgoing = new Outgoing(env.clock, call)

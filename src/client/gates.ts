@@ -84,6 +84,11 @@ export class Gates {
     return false
   }
 
+  /** Reads of this tenant's clients may be held back: they must not be answered from memory instead. */
+  stopReads(tenantIndex: number): boolean {
+    return this.of(tenantIndex).some(({ gate }) => !gate.writesOnly)
+  }
+
   /** A request of `client` waits for the end of CLIENT PAUSE. */
   pauses(client: DispatchClient): boolean {
     return this.of(client.tenantIndex).some(({ gate, waiting }) => gate.why === 'pause' && waiting.has(client))

@@ -1,6 +1,7 @@
 import { ArgView } from '../commands/arg-view.ts'
 import type { PolicyRequest } from '../policies/policy.ts'
 import type { DispatchClient } from './dispatch-client.ts'
+import type { Gates } from './gates.ts'
 
 /** The request at hand, as the reader gave it; one object, reused. Valid while the reader's sink is being called. */
 export class Incoming implements PolicyRequest {
@@ -13,6 +14,7 @@ export class Incoming implements PolicyRequest {
   /** Whose it is; set before policies are asked. */
   client: DispatchClient | undefined = undefined
   private readonly reusedView = new ArgView()
+  private readonly gates: Gates | undefined
 
   set(buf: Buffer, start: number, end: number, argc: number, args: Int32Array): this {
     this.buf = buf
@@ -23,9 +25,15 @@ export class Incoming implements PolicyRequest {
     return this
   }
 
+  /** `gates`: those of the process, where they matter. */
+  constructor(gates?: Gates) {
+    this.gates = gates
+  }
+
   get idle(): boolean {
-    const { client } = this
+    const { client, gates } = this
     if (client === undefined || !client.quiet || client.transactional) return false
+    if (gates?.closed && gates.stopReads(client.tenantIndex)) return false
     const { session, stats } = client
     return session.replyMode === 'on' && session.subscribed === 0 && stats.monitors === undefined
   }

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import { copyBytes } from './slab.ts'
 
 /**
  * Reads into one buffer that all sockets of the process share, and writes straight to the socket's handle.
@@ -101,18 +102,21 @@ export class DirectWriter {
     if (this.socket.destroyed) return
     const request = new this.wrap.WriteWrap()
     request.oncomplete = writeDone
+    const whole = parts.length === 1 ? parts[0] : joined(parts)
     const failed =
-      parts.length === 1 ? this.handle.writeBuffer(request, parts[0]) : this.handle.writev(request, parts, true)
+      whole === undefined ? this.handle.writev(request, parts, true) : this.handle.writeBuffer(request, whole)
     if (failed !== 0) {
       this.socket.destroy(new Error(`write failed: ${failed}`))
       return
     }
     // Most writes are taken at once; only the others have to be kept and counted.
     if (this.wrap.streamBaseState[this.wrap.kLastWriteWasAsync] === 0) return
+    // It is the socket's now.
+    if (whole?.buffer === joint.buffer) joint = Buffer.allocUnsafeSlow(JOINT)
     let bytes = 0
     for (const part of parts) bytes += part.length
     request.bytes = bytes
-    request.buffers = parts
+    request.buffers = whole ?? parts
     request.owner = this
     this.queued += bytes
   }
@@ -122,6 +126,23 @@ export class DirectWriter {
     if (failed) this.socket.destroy()
     else if (this.queued === 0) this.onDrain.call(this.socket)
   }
+}
+
+const JOINT = 64 * 1024
+/** Bytes of a part, on average, up to which copying it costs less than telling the kernel where it is. */
+const SHORT = 1024
+
+/** Many short parts as one. What the kernel has taken at once, which is the rule, leaves the memory to the next write. */
+let joint = Buffer.allocUnsafeSlow(JOINT)
+
+/** undefined: they are better left apart. */
+function joined(parts: readonly Buffer[]): Buffer | undefined {
+  let bytes = 0
+  for (let i = 0; i < parts.length; i++) bytes += parts[i].length
+  if (bytes > JOINT || bytes > SHORT * parts.length) return undefined
+  let at = 0
+  for (let i = 0; i < parts.length; i++) at = copyBytes(parts[i], 0, parts[i].length, joint, at)
+  return joint.subarray(0, bytes)
 }
 
 function writeDone(this: WriteRequest, status: number): void {

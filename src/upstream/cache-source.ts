@@ -121,7 +121,7 @@ export class UpstreamCacheSource {
   /**
    * Sends a request for raw keys, whole, to the primary, as a client's would be: held while it is away, repeated when its connection
    * is lost. `done` is called once, never at once: with the reply, which nobody changes later, or undefined when there was none, or
-   * when writes to one of the keys would not be heard of. Those of one tenant and protocol that are made in one turn of the event loop go
+   * when writes to one of the keys would not be heard of; once Keyward stops, not at all. Those of one tenant and protocol that are made in one turn of the event loop go
    * out together, and are executed in their order.
    */
   fetch(tenantIndex: number, spec: CommandSpec, request: Buffer, protocol: 2 | 3, done: Done): void {

@@ -24,6 +24,8 @@ interface Link {
   readonly server: Socket
   /** It has asked for tracking, so it is the invalidation feed. */
   feed: boolean
+  /** Its replies are kept. */
+  held: boolean
 }
 
 /**
@@ -71,10 +73,16 @@ export class FeedProxy {
     return [...this.links].filter(({ feed }) => feed).length
   }
 
+  /** Replies on the connections that there are now, but for feeds, are kept. */
+  hold(): void {
+    for (const link of this.links) link.held = !link.feed
+  }
+
   /** Everything passes again, at once. */
   release(): void {
     for (const conditions of [this.feed, this.others]) Object.assign(conditions, { delay: 0, stall: undefined })
     this.refused = undefined
+    for (const link of this.links) link.held = false
     for (const pipe of this.pipes) this.pump(pipe)
   }
 
@@ -102,7 +110,7 @@ export class FeedProxy {
 
   private accept(client: Socket): void {
     const server = connect({ host: '127.0.0.1', ...this.target })
-    const link: Link = { client, server, feed: false }
+    const link: Link = { client, server, feed: false, held: false }
     if (this.refused === 'all') {
       this.break(link)
       return
@@ -148,7 +156,7 @@ export class FeedProxy {
   /** Passes on what is due, in its order. */
   private pump(pipe: Pipe): void {
     const { stall, delay } = this.conditions(pipe.link)
-    if (stall === 'both' || stall === pipe.direction) return
+    if (stall === 'both' || stall === pipe.direction || (pipe.link.held && pipe.direction === 'reply')) return
     clearTimeout(pipe.timer)
     for (;;) {
       const first = pipe.queue[0]

@@ -171,7 +171,6 @@ test('a server that is loading: it is asked again when it has loaded', async () 
   const server = await ScriptedServer.start(([name, sub]) => {
     if (name === 'CLIENT' && sub === 'TRACKINGINFO')
       return '%3\r\n+flags\r\n~2\r\n+on\r\n+bcast\r\n+redirect\r\n:0\r\n+prefixes\r\n*1\r\n$5\r\nacme:\r\n'
-    if (name === 'PING') return '+PONG\r\n'
     if (name !== 'GET') return undefined
     if (!loading) return '$1\r\nx\r\n'
     loading = false

@@ -32,10 +32,9 @@ export interface Stamp {
 /** A reply that is kept. */
 export class Entry implements EntryKey, Stamp {
   // What is looked at for each hit comes first, and so is together in memory: most of what a hit costs is waiting for that.
-  /** The reply, then the key, then the arguments. */
+  /** The key, then the arguments, then the reply. */
   bytes: Buffer
   readonly check: number
-  readonly keyStart: number
   readonly keyEnd: number
   readonly count: number
   readonly command: number
@@ -53,6 +52,7 @@ export class Entry implements EntryKey, Stamp {
   touchedAt: number
   readonly storedAt: number
   readonly argsEnd: number
+  readonly replyEnd: number
   readonly hash: number
   /** Of the reply: its RESP type byte. */
   readonly type: number
@@ -68,11 +68,9 @@ export class Entry implements EntryKey, Stamp {
     bytes: Buffer,
     used: number,
   ) {
-    const keyStart = buf.copy(bytes, 0, start, end)
     this.bytes = bytes
     this.check = key.check
-    this.keyStart = keyStart
-    this.keyEnd = keyStart + key.keyEnd - key.keyStart
+    this.keyEnd = key.keyEnd
     this.count = key.count
     this.command = key.command
     this.db = key.db
@@ -85,7 +83,8 @@ export class Entry implements EntryKey, Stamp {
     this.used = used
     this.touchedAt = stamp.storedAt
     this.storedAt = stamp.storedAt
-    this.argsEnd = keyStart + key.bytes.copy(bytes, keyStart, key.keyStart, key.argsEnd)
+    this.argsEnd = key.bytes.copy(bytes, 0, 0, key.argsEnd)
+    this.replyEnd = this.argsEnd + buf.copy(bytes, this.argsEnd, start, end)
     this.hash = key.hash
     this.type = type
   }
@@ -94,7 +93,7 @@ export class Entry implements EntryKey, Stamp {
   get reply(): Buffer {
     if (this.view === undefined) {
       if (this.bytes === NO_BYTES) throw new Error('a reply asked of an entry that has gone')
-      this.view = this.bytes.subarray(0, this.keyStart)
+      this.view = this.bytes.subarray(this.argsEnd, this.replyEnd)
     }
     return this.view
   }
@@ -169,7 +168,7 @@ export class Entries {
 
   /** Keeps a copy of buf[start..end), the whole reply, in place of what there is for this key. `type`: its RESP type byte. */
   store(key: EntryKey, stamp: Stamp, type: number, buf: Buffer, start: number, end: number): Stored {
-    const length = roomFor(end - start + key.argsEnd - key.keyStart)
+    const length = roomFor(key.argsEnd + end - start)
     const size = OVERHEAD + length
     const known = this.lru.delete(key.hash)
     if (size > this.memory / LARGEST_SHARE) return 'large'
@@ -194,7 +193,7 @@ export class Entries {
   dropMatching(matches: (bytes: Buffer, start: number, end: number) => boolean): number {
     const found: Entry[] = []
     for (const entry of this.lru.values())
-      if (entry !== undefined && matches(entry.bytes, entry.keyStart, entry.keyEnd)) found.push(entry)
+      if (entry !== undefined && matches(entry.bytes, 0, entry.keyEnd)) found.push(entry)
     for (const entry of found) this.lru.delete(entry.hash)
     return found.length
   }

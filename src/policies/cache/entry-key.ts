@@ -14,9 +14,8 @@ export interface EntryKey {
   readonly protocol: 2 | 3
   /** How many arguments: the key and what is behind it. */
   readonly count: number
-  /** The key is bytes[keyStart..keyEnd); what follows are the other arguments, each behind its length, up to argsEnd. */
+  /** The key is bytes[0..keyEnd); what follows are the other arguments, each behind its length, up to argsEnd. */
   readonly bytes: Buffer
-  readonly keyStart: number
   readonly keyEnd: number
   readonly argsEnd: number
 }
@@ -87,20 +86,19 @@ export class EntryProbe {
     )
       return false
     const { buf, args, first } = this
-    const { bytes, keyStart } = key
+    const { bytes, keyEnd } = key
     const from = args[2 * first]
-    if (key.keyEnd - keyStart !== args[2 * first + 1] - from) return false
-    if (!same(bytes, keyStart, key.keyEnd, buf, from)) return false
-    return this.count === 1 || this.sameRest(bytes, key.keyEnd)
+    if (keyEnd !== args[2 * first + 1] - from || !same(bytes, 0, keyEnd, buf, from)) return false
+    return this.count === 1 || this.sameRest(bytes, keyEnd)
   }
 
   /** A copy that may be kept. */
   key(): EntryKey {
     const bytes = Buffer.allocUnsafeSlow(this.size)
-    this.write(bytes, 0)
+    this.write(bytes)
     const { hash, check, command, db, protocol, count } = this
     const keyEnd = this.args[2 * this.first + 1] - this.args[2 * this.first]
-    return { hash, check, command, db, protocol, count, bytes, keyStart: 0, keyEnd, argsEnd: bytes.length }
+    return { hash, check, command, db, protocol, count, bytes, keyEnd, argsEnd: bytes.length }
   }
 
   /** Bytes of the key and the arguments, as they are kept. */
@@ -111,9 +109,9 @@ export class EntryProbe {
     return size
   }
 
-  private write(bytes: Buffer, start: number): void {
+  private write(bytes: Buffer): void {
     const { buf, args, first } = this
-    let at = start + buf.copy(bytes, start, args[2 * first], args[2 * first + 1])
+    let at = buf.copy(bytes, 0, args[2 * first], args[2 * first + 1])
     for (let i = first + 1; i < first + this.count; i++) {
       at = bytes.writeInt32LE(args[2 * i + 1] - args[2 * i], at)
       at += buf.copy(bytes, at, args[2 * i], args[2 * i + 1])

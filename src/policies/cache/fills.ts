@@ -47,7 +47,7 @@ export class Fills {
     host.fills++
     underWay.add(key.hash)
     const reply = Buffer.from(buf.subarray(start, end))
-    const raw = Buffer.concat([prefix, key.bytes.subarray(key.keyStart, key.keyEnd)])
+    const raw = Buffer.concat([prefix, key.bytes.subarray(0, key.keyEnd)])
     source.fetch(cache.index, host.pttl, encodeRequest([PTTL, raw]), protocol, (_type, answer) => {
       host.fills--
       underWay.delete(key.hash)

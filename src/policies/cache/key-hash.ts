@@ -58,13 +58,12 @@ export class KeyHash {
     return this.a
   }
 
-  /** Goes on behind `of` or itself: hashes of all that, which have nothing to do with those before. */
+  /** Goes on behind `of`: other numbers give another hash `a`. */
   more(number: number): void {
-    this.begin(this.a, this.b, number, 4)
-    this.end()
+    this.a = (this.a + Math.imul(number, NUMBER_FACTOR)) | 0
   }
 
-  /** The same with bytes. */
+  /** Goes on behind all that with bytes, and how many they are. */
   moreBytes(buf: Buffer, start: number, end: number): void {
     this.begin(this.a, this.b, 0, 0)
     this.add(buf, start, end)
@@ -119,6 +118,9 @@ export class KeyHash {
     this.b = avalanche(b ^ (b >>> 13) ^ this.length)
   }
 }
+
+/** Spreads small numbers: 2^32 over the golden ratio. */
+const NUMBER_FACTOR = 0x9e3779b1
 
 /** The end of MurmurHash3: a change of one bit changes each of the others in half of all cases. https://github.com/aappleby/smhasher */
 function avalanche(hash: number): number {

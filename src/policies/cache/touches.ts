@@ -34,7 +34,7 @@ export class Touches {
   private due({ source, index }: TenantCache, { prefix, noTouch }: Session, entry: Entry, now: number): void {
     if (source?.evicts !== true || noTouch || !this.rate.take(now)) return
     entry.touchedAt = now
-    const key = Buffer.concat([prefix, entry.bytes.subarray(entry.keyStart, entry.keyEnd)])
+    const key = Buffer.concat([prefix, entry.bytes.subarray(0, entry.keyEnd)])
     source.fetch(index, this.touch, encodeRequest([TOUCH, key]), entry.protocol, nothing)
   }
 }

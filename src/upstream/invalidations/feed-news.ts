@@ -50,5 +50,5 @@ const LOST =
   'the connection that tells of writes to cached keys was lost: the near cache begins anew once there is another one'
 const REFUSES = 'the upstream does not tell of writes to keys, so nothing is cached'
 const BY_ACL =
-  'allow it with ACL SETUSER … +hello +ping +client|tracking +client|trackinginfo (before Redis 7: +hello +ping +client)'
+  'allow it with ACL SETUSER … +hello +client|tracking +client|trackinginfo (before Redis 7: +hello +client)'
 const BY_VERSION = 'it takes Redis 6.2, and nothing on the way there that does not know CLIENT TRACKING'

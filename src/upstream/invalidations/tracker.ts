@@ -13,9 +13,8 @@ import { type InvalidationSink, readPush } from './push.ts'
 import { notAsOrdered } from './tracking-info.ts'
 import { CHECK, TrackingLogin } from './tracking-login.ts'
 
-/** Milliseconds between two heartbeats, and between two of those that ask whether the server still tracks. */
+/** Milliseconds between two heartbeats. */
 export const BEAT = 250
-const CHECK_EVERY = 1000
 /**
  * Milliseconds without an answer to a heartbeat, or with errors for answers, after which the connection is given up. One whose server
  * is busy stays: what it has to tell comes in its order.
@@ -42,7 +41,8 @@ export interface TrackerOwner extends InvalidationSink {
 }
 
 /**
- * One connection on which a server tells of writes, and the heartbeats that show how far it has told. What a server has executed before
+ * One connection on which a server tells of writes, and the heartbeats that show how far it has told. A heartbeat is the question whether
+ * it tracks as ordered (a few microseconds of its time): an answer to PING would prove nothing of that. What a server has executed before
  * a heartbeat came, it has told before, or with, the answer: it tells at the end of each turn of its event loop, and a turn begins with
  * a look at who has sent something. So one heartbeat is under way at a time: nothing else must make it look at this connection.
  */
@@ -60,11 +60,9 @@ export class Tracker implements SubscriberConnectionHost, Flushable {
   private readonly owner: TrackerOwner
   private readonly login: TrackingLogin
   private readonly connection: SubscriberConnection
-  /** Clock times of the newest heartbeat, and of the newest that was a check. */
+  /** Clock time of the newest heartbeat; it is not answered yet. */
   private beatAt = Number.NEGATIVE_INFINITY
-  private checkAt = Number.NEGATIVE_INFINITY
-  /** The heartbeat that is not answered. */
-  private asked: 'ping' | 'check' | undefined = undefined
+  private asked = false
   /** Clock times of the newest good answer, or of the beginning, and of the heartbeat that it was to. */
   private goodAt = 0
   private answeredBeat = Number.NEGATIVE_INFINITY
@@ -95,12 +93,10 @@ export class Tracker implements SubscriberConnectionHost, Flushable {
 
   /** Sends a heartbeat, unless one is under way. */
   beat(): void {
-    if (this.asked !== undefined || !this.connection.ready) return
-    const now = this.clock.tick()
-    this.beatAt = now
-    this.asked = now - this.checkAt >= CHECK_EVERY - EARLY ? 'check' : 'ping'
-    if (this.asked === 'check') this.checkAt = now
-    this.connection.write([this.asked === 'check' ? CHECK_BYTES : PING])
+    if (this.asked || !this.connection.ready) return
+    this.beatAt = this.clock.tick()
+    this.asked = true
+    this.connection.write([HEARTBEAT])
   }
 
   /** Called every BEAT milliseconds. `heldUp`: this process was, so what seems to be missing may just not be read yet. */
@@ -109,7 +105,7 @@ export class Tracker implements SubscriberConnectionHost, Flushable {
     if (!connection.ready) {
       if (!heldUp && now - connection.since > this.host.options.timeouts.connect)
         this.close('timed out while connecting')
-    } else if (this.asked === undefined) {
+    } else if (!this.asked) {
       if (now - this.beatAt >= BEAT - EARLY) this.beat()
     } else if (!heldUp && now - this.beatAt > SILENT) {
       this.close(`no answer for ${SILENT} ms`)
@@ -121,7 +117,6 @@ export class Tracker implements SubscriberConnectionHost, Flushable {
   ready(): void {
     this.since = this.clock.now
     this.goodAt = this.since
-    this.checkAt = this.since
     this.beat()
   }
 
@@ -130,23 +125,15 @@ export class Tracker implements SubscriberConnectionHost, Flushable {
       readPush(buf, start, end, this.owner)
       return
     }
-    const { asked } = this
-    this.asked = undefined
-    if (asked === undefined) throw new BadReply('a reply that nobody asked for')
+    if (!this.asked) throw new BadReply('a reply that nobody asked for')
+    this.asked = false
     if (type === ERROR) {
-      this.failed(asked, buf.toString('latin1', start + 1, end - 2))
+      this.failed(buf.toString('latin1', start + 1, end - 2))
       return
     }
-    if (asked === 'check') {
-      const wrong = notAsOrdered(Buffer.from(buf.subarray(start, end)), this.coverage)
-      if (wrong !== undefined) {
-        this.close(wrong)
-        return
-      }
-    } else if (buf.compare(PONG, 0, PONG.length, start, end) !== 0) {
-      throw new BadReply('a reply that nobody asked for')
-    }
-    this.answered()
+    const wrong = notAsOrdered(Buffer.from(buf.subarray(start, end)), this.coverage)
+    if (wrong === undefined) this.answered()
+    else this.close(wrong)
   }
 
   private answered(): void {
@@ -157,11 +144,9 @@ export class Tracker implements SubscriberConnectionHost, Flushable {
     if (!this.dirty) this.host.turn.add(this)
   }
 
-  /** The server does not do now what it was asked, and says nothing of what it has told. */
-  private failed(asked: 'ping' | 'check', error: string): void {
-    // It refuses PING, among others, because it cannot save its data. All that is wanted of PING is its place in the order.
-    if (asked === 'ping' && error.startsWith('MISCONF ')) this.answered()
-    else if (error.startsWith('NOPERM')) {
+  /** The server does not say what it was asked. */
+  private failed(error: string): void {
+    if (error.startsWith('NOPERM')) {
       this.notAllowed = error
       this.close(error)
     } else if (!isPassing(error) && this.clock.now - this.goodAt > SILENT) this.close(error)
@@ -184,6 +169,4 @@ export class Tracker implements SubscriberConnectionHost, Flushable {
   }
 }
 
-const PING = encodeRequest(['PING'])
-const CHECK_BYTES = encodeRequest(CHECK)
-const PONG = Buffer.from('+PONG\r\n')
+const HEARTBEAT = encodeRequest(CHECK)

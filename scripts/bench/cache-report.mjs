@@ -1,0 +1,85 @@
+import { spread } from './stats.mjs'
+
+/** The part on the near cache as tables and bars: see cache.mjs. */
+
+/** Heartbeats of the invalidation feed, and looks at the server's state: not caused by what clients ask for. */
+const HOUSEKEEPING = /^(ping|info|role|client(\|trackinginfo)?)$/
+
+/**
+ * @param {object} cache what runCache() gave
+ * @returns {[title: string, header: string[], rows: string[][]][]}
+ */
+export function cacheTables({ cells, misses }) {
+  return [
+    [
+      'Near cache: GET at -P 16, CPU µs of Keyward per request: median [lowest to highest round]',
+      ['', 'CPU µs', 'requests/s', 'p50 ms', 'p99 ms'],
+      ['hits', 'passed on'].map((arm) => armRow(arm, of(cells, arm))),
+    ],
+    [
+      'Near cache: what Redis executed meanwhile, calls per second',
+      ['', 'requests/s', 'in Redis'],
+      ['hits', 'passed on'].map((arm) => callsRow(arm, of(cells, arm))),
+    ],
+    [
+      'Near cache: a key that all clients miss at once',
+      ['', 'clients', 'ms for all replies', 'in Redis'],
+      misses.map(({ round, clients, milliseconds, calls }) => [
+        `key ${round + 1}`,
+        String(clients),
+        milliseconds.toFixed(1),
+        listed(Object.entries(calls).map(([name, count]) => [name, String(count)])),
+      ]),
+    ],
+  ]
+}
+
+function armRow(arm, rows) {
+  const values = (field, digits) => {
+    const { median, min, max } = spread(rows.map((row) => row[field]))
+    return `${median.toFixed(digits)} [${min.toFixed(digits)} to ${max.toFixed(digits)}]`
+  }
+  return [arm, values('proxyCpu', 3), values('throughput', 0), values('p50', 3), values('p99', 3)]
+}
+
+function callsRow(arm, rows) {
+  const seconds = sum(rows.map((row) => row.seconds))
+  const names = [...new Set(rows.flatMap(({ calls }) => Object.keys(calls)))].sort()
+  const rates = names.map((name) => [name, (sum(rows.map(({ calls }) => calls[name] ?? 0)) / seconds).toFixed(1)])
+  return [arm, (sum(rows.map((row) => row.requests)) / seconds).toFixed(0), listed(rates)]
+}
+
+/** Bars as summary.mjs has them. */
+export function cacheBars(cache) {
+  const hits = cache && of(cache.cells, 'hits')
+  const calls = (calls) => sum(Object.entries(calls).map(([name, count]) => (HOUSEKEEPING.test(name) ? 0 : count)))
+  return [
+    bar('near cache: CPU µs of a hit at -P 16', 0.6, hits && spread(hits.map((row) => row.proxyCpu)).median),
+    bar(
+      'near cache: commands of clients in Redis while all are hits',
+      0,
+      hits && sum(hits.map((row) => calls(row.calls))),
+    ),
+    bar(
+      'near cache: GETs in Redis for a key that all clients miss at once, most of the keys',
+      1,
+      cache && Math.max(...cache.misses.map((row) => row.calls.get ?? 0)),
+    ),
+  ]
+}
+
+function bar(name, limit, value) {
+  return { name, limit, value, met: value === undefined ? undefined : value <= limit }
+}
+
+function of(cells, arm) {
+  return cells.filter((cell) => cell.arm === arm)
+}
+
+function listed(entries) {
+  return entries.map(([name, value]) => `${name} ${value}`).join(', ') || '-'
+}
+
+function sum(values) {
+  return values.reduce((total, value) => total + value, 0)
+}

@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { benchmarkKey } from './backing.mjs'
+import { CONNECTIONS, KEYS, parseCsv, VALUE_BYTES } from './cell.mjs'
+import { complete } from './children.mjs'
+import { startTenants } from './limits-keyward.mjs'
+import { cpuMicros, needOpenFiles } from './proc.mjs'
+import { RawClient, request } from './raw-client.mjs'
+
+/**
+ * The near cache: CPU of a hit beside that of a request that is passed on, what Redis executes meanwhile, and how often it
+ * is asked for a key that many clients miss at the same time.
+ */
+
+const PIPELINE = 16
+/** Of one MGET, while the cache is filled: it keeps so many elements of a reply. */
+const BATCH = 100
+/** Rounds of misses, each of a key of its own. */
+const MISS_ROUNDS = 10
+
+const CACHE = { memory: '256MiB', rules: [{ keys: '*', maxAge: '24h', jitter: '0%' }] }
+
+/**
+ * @param {{ rounds: number, seconds: number, warmUp: number, cacheMisses: number }} options
+ * @returns {Promise<object | undefined>} `cells`: of hits and of requests passed on, CPU in microseconds; `misses`: a row for
+ *   each round. undefined when there is no Keyward to measure
+ */
+export async function runCache({ redis, backing, found, password, options, log }) {
+  if (!found.some(({ name }) => name === 'keyward')) return undefined
+  const { cacheMisses: clients } = options
+  // Both sides of each connection are not in this process, but its own are; some more for the rest of the bench.
+  needOpenFiles(clients + 200)
+  await backing.fill(['acme:'], KEYS, VALUE_BYTES)
+  const common = { backing, password, clients }
+  const targets = {
+    hits: await startTenants(common, 'cache', { acme: { cache: CACHE } }),
+    'passed on': await startTenants(common, 'no cache', { acme: {} }),
+  }
+  try {
+    const took = await warm(targets.hits, backing)
+    log(`cache: ${KEYS} keys are in it after ${took.toFixed(1)} s`)
+    const cells = await measure({ redis, backing, targets, options, log })
+    const misses = []
+    for (let round = 0; round < MISS_ROUNDS; round++) misses.push(await miss(targets.hits, backing, clients, round))
+    log(`cache: ${misses.length} times ${clients} clients missed one key`)
+    return { cells, misses }
+  } finally {
+    for (const target of Object.values(targets)) await target.stop()
+  }
+}
+
+/** Reads every key until Redis is not asked for any of them; resolves with the seconds that it took. */
+async function warm(target, backing) {
+  const startedAt = performance.now()
+  const client = await RawClient.open(target.port)
+  await client.ask(...target.login('acme'))
+  const until = startedAt + 120_000
+  try {
+    for (;;) {
+      await backing.control.ask('CONFIG', 'RESETSTAT')
+      for (let i = 0; i < KEYS; i += BATCH) {
+        const keys = Array.from({ length: Math.min(BATCH, KEYS - i) }, (_, k) => benchmarkKey(i + k))
+        await client.send(request('MGET', ...keys))
+      }
+      if ((await callsSince(backing)).mget === undefined) return (performance.now() - startedAt) / 1000
+      if (performance.now() > until) throw new Error('after two minutes of reading, Redis is still asked for keys')
+      await sleep(100)
+    }
+  } finally {
+    client.close()
+  }
+}
+
+/** Cells of hits and of requests that are passed on, in turn. */
+async function measure({ redis, backing, targets, options, log }) {
+  const { rounds, seconds, warmUp, requests } = options
+  const cells = []
+  const counts = {}
+  for (const [arm, target] of Object.entries(targets)) {
+    const { throughput } = await cell({ redis, backing, target, count: Math.ceil(400_000 * warmUp) })
+    counts[arm] = requests ?? Math.ceil(throughput * seconds * 1.1)
+  }
+  for (let round = 0; round < rounds; round++) {
+    const arms = Object.keys(targets)
+    for (const arm of round % 2 === 0 ? arms : arms.toReversed()) {
+      const row = await cell({ redis, backing, target: targets[arm], count: counts[arm] })
+      if (arm === 'hits' && row.calls.get !== undefined) {
+        throw new Error(`Redis executed ${row.calls.get} of ${row.requests} GETs that were to be hits`)
+      }
+      cells.push({ arm, round, ...row })
+    }
+  }
+  log(`cache: ${rounds} rounds`)
+  return cells
+}
+
+async function cell({ redis, backing, target, count }) {
+  const step = CONNECTIONS * PIPELINE
+  const requests = Math.ceil(count / step) * step
+  const args = ['-h', '127.0.0.1', '-p', String(target.port), ...target.loginArgs, '-t', 'get', '--csv']
+  args.push('-c', String(CONNECTIONS), '-P', String(PIPELINE), '-n', String(requests), '-r', String(KEYS))
+  await backing.control.ask('CONFIG', 'RESETSTAT')
+  const before = cpuMicros(target.pid)
+  const startedAt = performance.now()
+  const { rps, p50, p99 } = parseCsv(await complete('redis-benchmark', redis.benchmark, args, { env: redis.env }))
+  const seconds = (performance.now() - startedAt) / 1000
+  // The target notices that 50 clients have left: that belongs to the cell.
+  await sleep(30)
+  const proxyCpu = (cpuMicros(target.pid) - before) / requests
+  return { requests, seconds, proxyCpu, throughput: rps, p50, p99, calls: await callsSince(backing) }
+}
+
+/** What Redis has executed since CONFIG RESETSTAT, by command, without that and this question. */
+async function callsSince(backing) {
+  const calls = {}
+  for (const [field, value] of await backing.info()) {
+    const name = /^cmdstat_(.+)$/.exec(field)?.[1]
+    if (name !== undefined && name !== 'config|resetstat') calls[name] = Number(/(?:^|,)calls=(\d+)/.exec(value)?.[1])
+  }
+  return calls
+}
+
+/** So many clients ask for a key at once that nobody has asked for before. */
+async function miss(target, backing, clients, round) {
+  const key = `missed:${round}`
+  await backing.control.ask('SET', `acme:${key}`, 'x'.repeat(VALUE_BYTES))
+  const crowd = []
+  try {
+    for (let i = 0; i < clients; i++) {
+      const client = await RawClient.open(target.port)
+      crowd.push(client)
+      await client.ask(...target.login('acme'))
+    }
+    await backing.control.ask('CONFIG', 'RESETSTAT')
+    const asked = request('GET', key)
+    const startedAt = performance.now()
+    const replies = await Promise.all(crowd.map((client) => client.send(asked)))
+    const milliseconds = performance.now() - startedAt
+    const wrong = replies.find((reply) => reply !== `$${VALUE_BYTES}\r\n${'x'.repeat(VALUE_BYTES)}\r\n`)
+    if (wrong !== undefined) throw new Error(`GET ${key} was answered ${wrong.slice(0, 100)}`)
+    return { round, clients, milliseconds, calls: await callsSince(backing) }
+  } finally {
+    for (const client of crowd) client.close()
+  }
+}
