@@ -1,8 +1,8 @@
 import { type Args, ask, encode, type Frame, MissingReplies, showArgs, takeFrames } from '../helpers/differential.ts'
 import type { RawClient } from '../helpers/raw-client.ts'
+import type { Row } from './cases/ttl.ts'
 import { difference } from './conversation.ts'
 import { Backdoor } from './state.ts'
-import type { Row } from './ttl-rows.ts'
 import { PREFIX, type TtlPlace, type TtlSides } from './ttl-sides.ts'
 
 /** How all rows are sent. */

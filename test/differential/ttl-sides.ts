@@ -35,8 +35,6 @@ export const PREFIX: Readonly<Record<TtlPlace, string>> = { plain: 'ttl:', db3: 
 const BARE: Readonly<Record<TtlPlace, string>> = { plain: '9', db3: '8', bounded: '7' }
 /** In the order of the listeners. */
 const PLACES: readonly TtlPlace[] = ['plain', 'db3', 'bounded']
-/** Milliseconds: what keys get that would have no time to live. */
-export const HOUR = 3_600_000
 const WARN = 40
 
 /** `oldServer`: Keyward takes the server for one that does not know PEXPIRE … NX. */

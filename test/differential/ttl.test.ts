@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FLAG } from '../../src/commands/spec.ts'
 import { buildTable } from '../../src/commands/table.ts'
-import { APART, ROWS, type Row } from './ttl-rows.ts'
+import { APART, ROWS, type Row } from './cases/ttl.ts'
 import { runRows, type Sending, type TtlRun } from './ttl-run.ts'
 import { openTtlSides, type TtlSides } from './ttl-sides.ts'
 
@@ -32,20 +32,18 @@ const EVERY: readonly Circumstances[] = SENDINGS.flatMap((sending) =>
   ]),
 )
 
-/**
- * In the default tier each way of sending once over keys without and once over keys with a time to live, in one protocol
- * each, and a few of the others.
- */
+/** In the default tier each way of sending once, in RESP2 and RESP3 by turns, and a few of the others. */
 function circumstances(oldServer: boolean): readonly Circumstances[] {
   if (ALL) return EVERY
   return EVERY.filter(({ sending, protocol, lasting, place, big }) => {
     const i = SENDINGS.indexOf(sending)
-    const even = (i + (oldServer ? 1 : 0) + (lasting ? 1 : 0)) % 2 === 0
-    if ((protocol === 2) !== even) return false
-    if (place === 'bounded') return !oldServer && (i === 1 || i === 2)
-    if (place === 'db3') return sending === (oldServer ? 'each in MULTI' : 'in one write')
-    if (big) return !oldServer && (i === 1 || i === 2)
-    return !(oldServer && (lasting || i > 3))
+    const turn = (i + (oldServer ? 1 : 0) + (lasting ? 1 : 0)) % 2 === 0 ? 2 : 3
+    if (protocol !== turn) return false
+    const [together, inMulti] = [sending === 'in one write', sending === 'each in MULTI']
+    if (oldServer) return (together || inMulti) && !lasting && !big && place === 'plain'
+    if (big || place === 'db3') return together
+    if (place === 'bounded') return inMulti
+    return !lasting || together || inMulti
   })
 }
 

@@ -26,6 +26,8 @@ interface Link {
   feed: boolean
   /** Its replies are kept. */
   held: boolean
+  /** Its requests are. */
+  stuck: boolean
 }
 
 /**
@@ -38,6 +40,7 @@ export class FeedProxy {
   readonly others: Conditions = { delay: 0, stall: undefined }
   /** Which new connections are broken off, by RST: all of them, or those that ask for tracking, before the server hears of it. */
   refused: 'all' | 'feeds' | undefined = undefined
+  private sticking: string | undefined = undefined
   /** Connections that have become feeds. */
   feeds = 0
   private readonly listener: Server
@@ -78,11 +81,22 @@ export class FeedProxy {
     for (const link of this.links) link.held = !link.feed
   }
 
+  /** The connection on which a chunk with this text is sent next is stuck from that chunk on: the server does not get it. */
+  holdRequest(text: string): void {
+    this.sticking = text
+  }
+
+  /** A chunk is stuck. */
+  get stuck(): boolean {
+    return [...this.links].some(({ stuck }) => stuck)
+  }
+
   /** Everything passes again, at once. */
   release(): void {
     for (const conditions of [this.feed, this.others]) Object.assign(conditions, { delay: 0, stall: undefined })
     this.refused = undefined
-    for (const link of this.links) link.held = false
+    this.sticking = undefined
+    for (const link of this.links) link.held = link.stuck = false
     for (const pipe of this.pipes) this.pump(pipe)
   }
 
@@ -110,7 +124,7 @@ export class FeedProxy {
 
   private accept(client: Socket): void {
     const server = connect({ host: '127.0.0.1', ...this.target })
-    const link: Link = { client, server, feed: false, held: false }
+    const link: Link = { client, server, feed: false, held: false, stuck: false }
     if (this.refused === 'all') {
       this.break(link)
       return
@@ -136,6 +150,10 @@ export class FeedProxy {
         link.feed = true
         this.feeds++
       }
+      if (pipe.direction === 'request' && this.sticking !== undefined && chunk.includes(this.sticking)) {
+        link.stuck = true
+        this.sticking = undefined
+      }
       const { delay } = this.conditions(link)
       pipe.queue.push({ chunk, due: performance.now() + (pipe.direction === 'reply' ? delay : 0) })
       this.pump(pipe)
@@ -156,7 +174,8 @@ export class FeedProxy {
   /** Passes on what is due, in its order. */
   private pump(pipe: Pipe): void {
     const { stall, delay } = this.conditions(pipe.link)
-    if (stall === 'both' || stall === pipe.direction || (pipe.link.held && pipe.direction === 'reply')) return
+    if (stall === 'both' || stall === pipe.direction) return
+    if (pipe.direction === 'reply' ? pipe.link.held : pipe.link.stuck) return
     clearTimeout(pipe.timer)
     for (;;) {
       const first = pipe.queue[0]

@@ -12,6 +12,9 @@ import { type RedisServer, startRedis } from '../helpers/redis.ts'
  *
  * Redis is behind a proxy that can keep its replies, all but those of the feed.
  */
+/** Over the configured `bulk`. */
+const BIG = 'x'.repeat(5000)
+
 let redis: RedisServer
 let net: FeedProxy
 let bare: RawClient
@@ -194,6 +197,72 @@ test('a reply that comes after the write that overtook it on another lane is not
     for (const one of [reader, writer]) expect(await one.command('GET', key)).toBe(`$5000\r\n${big(i)}\r\n`)
   }
 })
+
+/** Each writes `new` to a key, on a connection of its own, in a chunk with a text that marks it. `before` makes that connection be there. */
+const SLOW_WRITES: Readonly<Record<string, { before?: Buffer; write: (key: string) => Buffer[]; mark: string }>> = {
+  'a big value': {
+    before: request('SET', 'big', BIG),
+    write: (key) => [request('SET', key, `new${BIG}`)],
+    mark: 'acme:k',
+  },
+  'several keys': {
+    before: request('SET', 'big', BIG),
+    write: (key) => [request('MSET', key, 'new', 'l', BIG)],
+    mark: 'acme:k',
+  },
+  'a transaction': {
+    write: (key) => [request('MULTI'), request('SET', key, 'new'), request('EXEC')],
+    mark: 'EXEC',
+  },
+  'a transaction of several': {
+    write: (key) => [request('MULTI'), request('DEL', 'x'), request('MSET', key, 'new', 'l', 1), request('EXEC')],
+    mark: 'EXEC',
+  },
+  'RENAME in a transaction': {
+    before: request('SET', 'n', 'new'),
+    write: (key) => [request('MULTI'), request('RENAME', 'n', key), request('EXEC')],
+    mark: 'EXEC',
+  },
+  'a blocking command': {
+    before: request('SET', 'n', 'new'),
+    write: (key) => [request('BLPOP', 'no list', '0.01'), request('COPY', 'n', key, 'REPLACE')],
+    mark: 'acme:k',
+  },
+}
+
+test.each(Object.keys(SLOW_WRITES))(
+  '%s, long on its way: what is read meanwhile is not told once it is acknowledged',
+  async (name) => {
+    const { before, write, mark } = SLOW_WRITES[name]
+    const reader = await start({ bulk: '4KiB' })
+    const writer = await connect()
+    for (let i = 0; i < 5; i++) {
+      const key = `k${i}`
+      if (before !== undefined) await writer.exchange(before)
+      await reader.command('SET', key, 'old')
+      // Late enough that nobody but the write itself says that it was done.
+      net.feed.delay = 500
+      expect(await hits(reader, bare, key)).toBe(true)
+      net.holdRequest(mark)
+      const requests = write(key)
+      writer.send(Buffer.concat(requests))
+      expect(await eventually(() => net.stuck)).toBe(true)
+      reader.send(request('GET', key))
+      // On the same lane it waits, too.
+      const waits = await eventually(() => places(keyward).unanswered > requests.length, 100)
+      if (!waits) expect(await received(reader)).toBe('$3\r\nold\r\n')
+      net.release()
+      net.feed.delay = 500
+      await writer.replies(requests.length)
+      if (waits) await reader.reply()
+      for (let n = 0; n < 3; n++) {
+        expect(await reader.command('GET', key)).toMatch(/^\$\d+\r\nnew/)
+        expect(await writer.command('GET', key)).toMatch(/^\$\d+\r\nnew/)
+      }
+      net.release()
+    }
+  },
+)
 
 test('whoever leads leaves: the others are answered all the same', async () => {
   const first = await start()

@@ -1,91 +1,35 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { stringify } from 'yaml'
-import { parseConfig } from '../../src/config/load.ts'
-import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { RawClient, request } from '../helpers/raw-client.ts'
-import { type RedisServer, startRedis } from '../helpers/redis.ts'
+import { type RawClient, request } from '../helpers/raw-client.ts'
+import { HOUR, type Left, MINUTE, TtlStage } from './ttl-stage.ts'
 
 /** What the rules of a tenant make of the times that its keys live. Replies of each command are compared in differential/. */
-const MINUTE = 60_000
-const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
 
-const RULES = [
-  { keys: 'job:*', default: '1h', max: '4h', min: '10m' },
-  { keys: 'job*', default: '3h' },
-  { keys: 'most:*', max: '4h' },
-  { keys: 'least:*', min: '1h' },
-  { keys: 'deny:*', default: '1h', persist: 'deny' },
-  { keys: 'clamp:*', default: '1h', persist: 'clamp' },
-  { keys: 'most-clamp:*', max: '2h', persist: 'clamp' },
-  { keys: 'allow:*', default: '1h' },
-  { keys: 'jitter:*', default: '10h', max: '20h', jitter: '50%' },
-  { keys: 'dry:*', default: '1h', max: '4h', min: '10m', persist: 'deny', dryRun: true },
-]
-
-let redis: RedisServer
-let keyward: Keyward
+let stage: TtlStage
 let client: RawClient
 let bare: RawClient
 
-/** Milliseconds: of the tenant `numbered`, SLOWLOG has what takes longer. */
-const SLOW = 50
-
-const config = (ttl: readonly object[] = RULES) => {
-  const tenant = { upstream: 'main', users: { default: { password: 'acme' } } }
-  return configFor(redis, {
-    tenants: {
-      acme: { ...tenant, ttl },
-      numbered: {
-        ...tenant,
-        databases: 4,
-        slowlog: { slowerThan: `${SLOW}ms` },
-        ttl,
-        users: { default: { password: 'n' } },
-      },
-    },
-  })
-}
-
 beforeAll(async () => {
-  redis = await startRedis()
-  keyward = await startKeyward(config())
-  client = await keyward.connect({ password: 'acme' })
-  bare = await RawClient.connect({ port: redis.port })
+  stage = await TtlStage.open()
+  client = stage.client
+  bare = stage.bare
 })
 
-afterAll(async () => {
-  for (const one of [client, bare]) one?.destroy()
-  keyward?.stop()
-  await redis?.stop()
-})
+afterAll(() => stage?.stop())
 
 beforeEach(async () => {
   await bare.command('FLUSHALL')
 })
 
-/** Milliseconds; undefined: the key has none; null: there is no such key. */
-async function left(key: string, prefix = 'acme:'): Promise<number | undefined | null> {
-  const time = Number((await bare.command('PTTL', prefix + key)).slice(1))
-  return time === -2 ? null : time === -1 ? undefined : time
-}
-
-/** The key lives so long from now, but for what a slow machine needs. */
-async function expectLeft(key: string, time: number | undefined | null, what = key, prefix?: string): Promise<void> {
-  const found = await left(key, prefix)
-  if (typeof time !== 'number') expect(found, what).toBe(time)
-  else {
-    // `min` in whole seconds is rounded up.
-    expect(found, what).toBeLessThanOrEqual(time + 1000)
-    expect(found, what).toBeGreaterThan(time - 5 * MINUTE)
-  }
-}
+const expectLeft = (key: string, time: Left, what?: string, prefix?: string) =>
+  stage.expectLeft(key, time, what, prefix)
+const left = (key: string) => stage.left(key)
 
 const inSeconds = (time: number) => String(Math.floor((Date.now() + time) / 1000))
 const inMilliseconds = (time: number) => String(Date.now() + time)
-const DAY = 24 * HOUR
 
 /** Words of a request; `$` is the key. What its time to live is afterwards. */
-type Case = readonly [words: string | (() => string), time: number | undefined | null]
+type Case = readonly [words: string | (() => string), time: Left]
 
 /** Runs each over a key that is not there, and over a string that has no time to live. */
 async function runCases(prefix: string, cases: readonly Case[], kinds = ['none', 'string']): Promise<void> {
@@ -286,7 +230,7 @@ describe('which rule counts', () => {
       await client.command(...words.split(' '))
     }
     await expectLeft('job:old', undefined)
-    const other = await keyward.connect({ password: 'n' })
+    const other = await stage.keyward.connect({ password: 'n' })
     expect(await other.command('SET', 'job:1', 'v')).toBe('+OK\r\n')
     await expectLeft('job:1', HOUR, 'a tenant with the same rules', 'numbered:0:')
     other.destroy()
@@ -389,7 +333,7 @@ test('jitter shortens every time that the rule sets, by up to its share, and no 
 })
 
 test('dryRun changes nothing, and counts what it would have done', async () => {
-  const counted = () => keyward.proxy.view().ttl.find(({ tenant, keys }) => tenant === 'acme' && keys === 'dry:*')
+  const counted = () => stage.keyward.proxy.view().ttl.find(({ tenant, keys }) => tenant === 'acme' && keys === 'dry:*')
   expect(counted()).toMatchObject({ dryRun: true, defaulted: 0, clampedMax: 0, clampedMin: 0, persistDenied: 0 })
   await runCases('dry:', [
     ['SET $ v', undefined],
@@ -407,153 +351,4 @@ test('dryRun changes nothing, and counts what it would have done', async () => {
   await expectLeft('job:1', HOUR)
   // Each case ran twice; MSET and GETEX, which may find no string, once.
   expect(counted()).toMatchObject({ defaulted: 6, clampedMax: 3, clampedMin: 2, persistDenied: 1 })
-})
-
-describe('in numbered databases', () => {
-  let numbered: RawClient
-
-  beforeEach(async () => {
-    numbered?.destroy()
-    numbered = await keyward.connect({ password: 'n' })
-  })
-
-  afterAll(() => numbered?.destroy())
-
-  test('MOVE and COPY into another: the key gets its time there', async () => {
-    await bare.command('SET', 'numbered:0:job:1', 'v')
-    expect(await numbered.command('MOVE', 'job:1', 2)).toBe(':1\r\n')
-    await expectLeft('job:1', null, 'in 0', 'numbered:0:')
-    await expectLeft('job:1', HOUR, 'in 2', 'numbered:2:')
-    await bare.command('SET', 'numbered:0:from', 'v')
-    expect(await numbered.command('COPY', 'from', 'job:2', 'DB', 3)).toBe(':1\r\n')
-    await expectLeft('from', undefined, 'from', 'numbered:0:')
-    await expectLeft('job:2', HOUR, 'in 3', 'numbered:3:')
-    // Both are there: neither is moved.
-    await bare.command('SET', 'numbered:0:job:1', 'v')
-    expect(await numbered.command('MOVE', 'job:1', 2)).toBe(':0\r\n')
-    expect(await numbered.command('MOVE', 'job:1', 9)).toMatch(/^-ERR .*out of range/)
-    expect(await numbered.command('COPY', 'from', 'job:2', 'DB', 9)).toMatch(/^-ERR .*out of range/)
-    expect(await numbered.command('PING')).toBe('+PONG\r\n')
-  })
-
-  test('in MULTI, too, and behind a SELECT there', async () => {
-    await bare.command('SET', 'numbered:0:job:1', 'v')
-    const requests = [
-      ['MULTI'],
-      ['INCR', 'job:n'],
-      ['MOVE', 'job:1', '2'],
-      ['SELECT', '3'],
-      ['INCR', 'job:n'],
-      ['SET', 'job:s', 'v'],
-      ['COPY', 'job:s', 'job:c', 'DB', '1'],
-      ['EXEC'],
-      ['INCR', 'job:last'],
-    ]
-    const replies = await numbered.exchange(Buffer.concat(requests.map((args) => request(...args))), requests.length)
-    expect(replies.slice(-2).map(String)).toEqual(['*6\r\n:1\r\n:1\r\n+OK\r\n:1\r\n+OK\r\n:1\r\n', ':1\r\n'])
-    for (const [db, key] of [
-      [0, 'job:n'],
-      [2, 'job:1'],
-      [3, 'job:n'],
-      [3, 'job:s'],
-      [1, 'job:c'],
-      [3, 'job:last'],
-    ] as const) {
-      await expectLeft(key, HOUR, `${key} in ${db}`, `numbered:${db}:`)
-    }
-  })
-
-  test('FLUSHDB and FLUSHALL answer as ever', async () => {
-    await numbered.command('SET', 'job:1', 'v')
-    expect(await numbered.command('FLUSHDB')).toBe('+OK\r\n')
-    await expectLeft('job:1', null, 'flushed', 'numbered:0:')
-    await numbered.command('SET', 'job:1', 'v')
-    expect(await numbered.command('FLUSHALL', 'ASYNC')).toBe('+OK\r\n')
-    await expectLeft('job:1', null, 'flushed', 'numbered:0:')
-  })
-})
-
-test('a reload changes the rules for clients that are there, between two requests', async () => {
-  const reload = (ttl: readonly object[]) =>
-    keyward.proxy.reload(
-      parseConfig(stringify(config(ttl)), { source: 'test.yaml', env: process.env, baseDir: process.cwd() }),
-    )
-  try {
-    await client.command('MULTI')
-    await client.command('INCR', 'job:1')
-    await reload([{ keys: 'job:*', default: '6h' }])
-    await client.command('INCR', 'job:2')
-    expect(await client.command('EXEC')).toBe('*2\r\n:1\r\n:1\r\n')
-    await expectLeft('job:1', HOUR)
-    await expectLeft('job:2', 6 * HOUR)
-    await reload([])
-    expect(await client.command('SET', 'job:3', 'v')).toBe('+OK\r\n')
-    await expectLeft('job:3', undefined)
-  } finally {
-    await reload(RULES)
-  }
-  expect(await client.command('SET', 'job:3', 'v')).toBe('+OK\r\n')
-  await expectLeft('job:3', HOUR)
-})
-
-describe('what others see of it', () => {
-  test('MONITOR of the tenant shows the requests as its clients sent them', async () => {
-    const watcher = await keyward.connect({ password: 'acme' })
-    expect(await watcher.command('MONITOR')).toBe('+OK\r\n')
-    await client.command('SET', 'job:1', 'v')
-    await client.command('EXPIRE', 'job:1', 86400)
-    await client.command('INCR', 'job:n')
-    await client.command('MULTI')
-    await client.command('INCR', 'job:n')
-    await client.command('EXEC')
-    await client.command('GET', 'job:end')
-    const lines = String(await watcher.receive('"job:end"\r\n'))
-      .trim()
-      .split('\r\n')
-    watcher.destroy()
-    expect(lines.map((line) => line.replace(/^[^"]*\] /, ''))).toEqual([
-      '"SET" "job:1" "v"',
-      '"EXPIRE" "job:1" "86400"',
-      '"INCR" "job:n"',
-      '"MULTI"',
-      '"INCR" "job:n"',
-      '"EXEC"',
-      '"GET" "job:end"',
-    ])
-  })
-
-  test('SLOWLOG has nothing of what follows a request', async () => {
-    const slow = await keyward.connect({ password: 'n' })
-    await slow.command('SLOWLOG', 'RESET')
-    await redis.kill('SIGSTOP')
-    slow.send(request('HSET', 'job:h', 'f', 'v'))
-    await slow.silence(4 * SLOW)
-    await redis.kill('SIGCONT')
-    expect(String(await slow.reply())).toBe(':1\r\n')
-    const [log] = await slow.exchange(request('SLOWLOG', 'GET', '10'))
-    slow.destroy()
-    expect(String(log)).toContain(String(request('HSET', 'job:h', 'f', 'v')))
-    expect(String(log)).not.toContain('PEXPIRE')
-  })
-
-  test('the server sends `expire` behind the event of the write', async () => {
-    await bare.command('CONFIG', 'SET', 'notify-keyspace-events', 'KEA')
-    const watcher = await RawClient.connect({ port: redis.port })
-    await watcher.exchange(request('SUBSCRIBE', '__keyspace@0__:acme:job:1', '__keyspace@0__:acme:end'), 2)
-    for (const words of ['SET job:1 v', 'APPEND job:1 x', 'DEL job:1', 'RPUSH job:1 x', 'SET end v']) {
-      await client.command(...words.split(' '))
-    }
-    const events: string[] = []
-    for (let event = ''; !event.includes(':end'); ) {
-      event = String(await watcher.reply())
-      events.push(event.split('\r\n')[6])
-    }
-    watcher.destroy()
-    await bare.command('CONFIG', 'SET', 'notify-keyspace-events', '')
-    expect(events).toEqual(['set', 'expire', 'append', 'del', 'rpush', 'expire', 'set'])
-  })
-})
-
-test('Keyward counted no fault', () => {
-  expect(keyward.proxy.faults).toBe(0)
 })

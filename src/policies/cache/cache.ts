@@ -5,11 +5,11 @@ import { KeyPart } from '../key-part.ts'
 import type { Policy, PolicyEnv, TenantPolicy } from '../policy.ts'
 import type { CacheView } from './cache-view.ts'
 import { kindsOf } from './cacheable.ts'
+import { CachedTenant, type CachedTenants } from './cached-tenant.ts'
 import { EntryProbe } from './entry-key.ts'
 import { Generations } from './generations.ts'
 import { KeyHash } from './key-hash.ts'
 import type { CacheSource } from './source.ts'
-import { type CacheHost, TenantCache } from './tenant-cache.ts'
 import { Touches } from './touches.ts'
 
 /**
@@ -17,7 +17,7 @@ import { Touches } from './touches.ts'
  * that is known of has written its key: through this process (writers.ts), or, by the invalidation feed of its upstream, through
  * others. What "known of" means is bounded by `maxStaleness`.
  */
-export class Cache implements Policy, CacheHost {
+export class Cache implements Policy, CachedTenants {
   readonly name = 'cache'
   readonly clock: Clock
   readonly kinds: Uint8Array
@@ -33,7 +33,7 @@ export class Cache implements Policy, CacheHost {
   fills = 0
   private readonly noPrefix = this.hasher.stateOf(Buffer.alloc(0))
   private readonly env: PolicyEnv
-  private readonly tenants = new Map<string, TenantCache>()
+  private readonly tenants = new Map<string, CachedTenant>()
 
   constructor(env: PolicyEnv) {
     this.env = env
@@ -54,18 +54,18 @@ export class Cache implements Policy, CacheHost {
   }
 
   open(tenant: Tenant, env: PolicyEnv, before: TenantPolicy | undefined): TenantPolicy | undefined {
-    const old = before as TenantCache | undefined
+    const old = before as CachedTenant | undefined
     if (tenant.cache === undefined) return undefined
-    const cache = old?.isFor(tenant) ? old : new TenantCache(tenant, tenant.cache, env.indexOf(tenant), this)
-    if (old !== cache) old?.close()
+    const cached = old?.isFor(tenant) ? old : new CachedTenant(tenant, tenant.cache, env.indexOf(tenant), this)
+    if (old !== cached) old?.close()
     // At the end: the views are in the order of the configuration.
     this.tenants.delete(tenant.name)
-    this.tenants.set(tenant.name, cache)
-    return cache
+    this.tenants.set(tenant.name, cached)
+    return cached
   }
 
-  ended(cache: TenantCache): void {
-    if (this.tenants.get(cache.tenant.name) === cache) this.tenants.delete(cache.tenant.name)
+  ended(cached: CachedTenant): void {
+    if (this.tenants.get(cached.tenant.name) === cached) this.tenants.delete(cached.tenant.name)
   }
 
   /** From a feed: this raw key was written. */
@@ -76,7 +76,7 @@ export class Cache implements Policy, CacheHost {
 
   /** From the feed of this upstream: any key may have been written. */
   everything(upstream: string): void {
-    for (const cache of this.tenants.values()) if (cache.tenant.upstream === upstream) cache.outdate()
+    for (const { tenant, cache } of this.tenants.values()) if (tenant.upstream === upstream) cache.outdate()
   }
 
   /**
@@ -98,23 +98,23 @@ export class Cache implements Policy, CacheHost {
   /** In the order of the configuration. */
   view(): readonly CacheView[] {
     this.clock.tick()
-    return [...this.tenants.values()].map((cache) => cache.view())
+    return [...this.tenants.values()].map(({ cache }) => cache.view())
   }
 
   /** undefined: the tenant has none. */
   viewOf(tenant: string): CacheView | undefined {
-    return this.tenants.get(tenant)?.view()
+    return this.tenants.get(tenant)?.cache.view()
   }
 
   /** Drops entries of all databases of the tenant, or those of keys that match; returns how many. */
   flush(tenant: string, pattern: Buffer | undefined): number {
     const part = pattern === undefined ? undefined : new KeyPart(pattern)
-    return this.tenants.get(tenant)?.flush(part) ?? 0
+    return this.tenants.get(tenant)?.cache.flush(part) ?? 0
   }
 
   /** The process ends. */
   stop(): void {
-    for (const cache of [...this.tenants.values()]) cache.close()
+    for (const cached of [...this.tenants.values()]) cached.close()
   }
 }
 

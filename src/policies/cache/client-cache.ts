@@ -2,18 +2,33 @@ import type { CommandSpec } from '../../commands/spec.ts'
 import type { Session } from '../../session/session.ts'
 import type { ClientPolicy, PolicyRequest, Ruling, Verdict } from '../policy.ts'
 import { KIND } from './cacheable.ts'
+import type { Fills } from './fills.ts'
+import type { Flights } from './flights.ts'
 import { readMany } from './mget.ts'
 import type { TenantCache } from './tenant-cache.ts'
+import type { Touches } from './touches.ts'
+import type { Writers } from './writers.ts'
+
+/** The cache of a tenant, and what is around it. */
+export interface ClientCacheParts {
+  readonly cache: TenantCache
+  readonly flights: Flights
+  readonly fills: Fills
+  readonly writers: Writers
+  readonly touches: Touches
+}
 
 /** The cache of its tenant, as one client meets it. */
 export class ClientCache implements ClientPolicy {
+  private readonly parts: ClientCacheParts
   private readonly cache: TenantCache
   private readonly session: Session
   /** SELECT is a member of its transaction: what follows is in another database than the session, nobody here knows in which. */
   private wandered = false
 
-  constructor(cache: TenantCache, session: Session) {
-    this.cache = cache
+  constructor(parts: ClientCacheParts, session: Session) {
+    this.parts = parts
+    this.cache = parts.cache
     this.session = session
   }
 
@@ -24,7 +39,7 @@ export class ClientCache implements ClientPolicy {
       case KIND.READ_ALONE:
         return request.argc === 2 ? this.read(spec, request, ruling) : 'go'
       case KIND.MGET:
-        return readMany(this.cache, this.session, request, ruling)
+        return readMany(this.parts, this.session, request, ruling)
       case KIND.WRITE:
       case KIND.COPY:
       case KIND.WRITE_ANY:
@@ -69,7 +84,7 @@ export class ClientCache implements ClientPolicy {
       if (cache.stale) rule.staleServed++
       else {
         rule.hits++
-        cache.host.touches.hit(cache, session, entry)
+        this.parts.touches.hit(cache, session, entry)
       }
       ruling.answer = entry.reply
       return 'reply'
@@ -77,13 +92,14 @@ export class ClientCache implements ClientPolicy {
     rule.misses++
     // What is kept already need not be kept again; where others are not heard, or nobody answers, nothing is.
     if (entry !== undefined || !fresh || cache.source?.down !== false || cache.isLarge(probe)) return 'go'
-    if (idle) return cache.flights.board(probe, rule, spec, session, request, ruling)
-    ruling.effects = { ...ruling.effects, fill: cache.fills.fill(probe, rule, session) }
+    if (idle) return this.parts.flights.board(probe, rule, spec, session, request, ruling)
+    ruling.effects = { ...ruling.effects, fill: this.parts.fills.fill(probe, rule, session) }
     return 'go'
   }
 
   private write(spec: CommandSpec, request: PolicyRequest, ruling: Ruling): void {
-    const { writers, tenant, host } = this.cache
+    const { writers } = this.parts
+    const { tenant, host } = this.cache
     const kind = host.kinds[spec.index]
     const many = tenant.databases !== undefined
     const elsewhere =

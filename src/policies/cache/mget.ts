@@ -3,7 +3,9 @@ import { ARRAY, BULK, NULL } from '../../resp/type-bytes.ts'
 import type { Session } from '../../session/session.ts'
 import type { PolicyRequest, Ruling, Verdict } from '../policy.ts'
 import type { Entry } from './entries.ts'
+import type { Fills } from './fills.ts'
 import type { TenantCache } from './tenant-cache.ts'
+import type { Touches } from './touches.ts'
 
 /** Elements of one reply that are kept. Each costs the upstream a question for its time to live. */
 const MOST_KEPT = 100
@@ -12,7 +14,12 @@ const MOST_KEPT = 100
  * MGET is as many GETs: it is answered from their entries, when there is one for each key, and leaves some. Else it goes upstream whole,
  * so that its values are of one moment.
  */
-export function readMany(cache: TenantCache, session: Session, request: PolicyRequest, ruling: Ruling): Verdict {
+export function readMany(
+  { cache, fills: filling, touches }: ManyParts,
+  session: Session,
+  request: PolicyRequest,
+  ruling: Ruling,
+): Verdict {
   const { args, argc, buf, idle } = request
   const first = cache.ruleOf(buf, args[2], args[3])
   if (first === undefined || ruling.delay !== undefined || (!idle && request.inTransaction)) return 'go'
@@ -34,14 +41,14 @@ export function readMany(cache: TenantCache, session: Session, request: PolicyRe
     } else if (keeps && wanted < MOST_KEPT && !cache.isLarge(probe)) {
       wanted++
       fills ??= []
-      fills[i - 1] = cache.fills.fill(probe, rule, session)
+      fills[i - 1] = filling.fill(probe, rule, session)
     }
   }
   if (idle && found.length === argc - 1) {
     if (stale) first.staleServed++
     else {
       first.hits++
-      for (const entry of found) host.touches.hit(cache, session, entry)
+      for (const entry of found) touches.hit(cache, session, entry)
     }
     ruling.answer = arrayOf(found)
     return 'reply'
@@ -51,15 +58,22 @@ export function readMany(cache: TenantCache, session: Session, request: PolicyRe
   return 'go'
 }
 
+/** What it needs of a tenant's cache. */
+interface ManyParts {
+  readonly cache: TenantCache
+  readonly fills: Fills
+  readonly touches: Touches
+}
+
 /** One reply of all of theirs. */
 function arrayOf(entries: readonly Entry[]): Buffer {
   const head = `*${entries.length}\r\n`
   let size = head.length
-  for (const { keyStart } of entries) size += keyStart
+  for (const { argsEnd, replyEnd } of entries) size += replyEnd - argsEnd
   const reply = Buffer.allocUnsafe(size)
   let at = reply.write(head, 'latin1')
   // Not their views: these would keep the memory of entries for themselves.
-  for (const { bytes, keyStart } of entries) at += bytes.copy(reply, at, 0, keyStart)
+  for (const { bytes, argsEnd, replyEnd } of entries) at += bytes.copy(reply, at, argsEnd, replyEnd)
   return reply
 }
 

@@ -1,24 +1,17 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { CommandSpec, KeyList } from '../../commands/spec.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Session } from '../../session/session.ts'
 import type { CacheOptions, Tenant } from '../../session/tenant.ts'
 import type { KeyPart } from '../key-part.ts'
-import type { TenantPolicy } from '../policy.ts'
 import { isNull, isOfNothing } from './absent.ts'
 import type { CacheView } from './cache-view.ts'
-import { ClientCache } from './client-cache.ts'
 import { Entries, type Entry, LARGEST_SHARE } from './entries.ts'
 import type { EntryKey, EntryProbe } from './entry-key.ts'
-import { Fills } from './fills.ts'
-import { Flights } from './flights.ts'
 import type { Generations } from './generations.ts'
 import type { HashState, KeyHash } from './key-hash.ts'
 import { endOf } from './lifetime.ts'
 import { CachedRule } from './rule.ts'
 import type { CacheSource } from './source.ts'
-import type { Touches } from './touches.ts'
-import { Writers } from './writers.ts'
 
 /** What the caches of all tenants share. */
 export interface CacheHost {
@@ -32,15 +25,11 @@ export interface CacheHost {
   readonly probe: EntryProbe
   readonly keys: KeyList
   readonly generations: Generations
-  readonly touches: Touches
   /** Under way, for all tenants. */
   flights: number
   fills: number
   /** 0 to 1. */
   random(): number
-  sourceOf(upstream: string): CacheSource | undefined
-  /** The tenant has no cache any more. */
-  ended(cache: TenantCache): void
 }
 
 /** What a reply will be the answer to, and what was true before anybody was asked for it. */
@@ -56,8 +45,8 @@ export interface Want {
   readonly askedAt: number
 }
 
-/** The near cache of one tenant in this process. */
-export class TenantCache implements TenantPolicy {
+/** What is kept for one tenant in this process, and whether it may be served. */
+export class TenantCache {
   readonly tenant: Tenant
   /** For CacheSource.fetch. */
   readonly index: number
@@ -65,9 +54,6 @@ export class TenantCache implements TenantPolicy {
   readonly options: CacheOptions
   readonly rules: readonly CachedRule[]
   readonly entries: Entries
-  readonly flights: Flights
-  readonly fills: Fills
-  readonly writers: Writers
   /** Raised whenever any of its keys may have been written. */
   epoch = 0
   source: CacheSource | undefined = undefined
@@ -88,24 +74,13 @@ export class TenantCache implements TenantPolicy {
     this.options = options
     this.rules = options.rules.map((rule) => new CachedRule(rule))
     this.entries = new Entries(options.memory, (entry) => this.isDead(entry))
-    this.flights = new Flights(this)
-    this.fills = new Fills(this)
-    this.writers = new Writers(this)
   }
 
-  /** Nothing that matters here is different. */
-  isFor({ upstream, prefix, databases, cache }: Tenant): boolean {
-    const { tenant, options } = this
-    const same = tenant.upstream === upstream && tenant.prefix === prefix && tenant.databases === databases
-    return same && isDeepStrictEqual(options, cache)
-  }
-
-  enter(session: Session): ClientCache {
-    const source = this.host.sourceOf(this.tenant.upstream)
+  /** From now on it is filled from there. */
+  follow(source: CacheSource | undefined): void {
     // Another server, perhaps: what was fetched from the one before says nothing, whatever the epochs of their feeds are.
     if (source !== this.source) this.outdate()
     this.source = source
-    return new ClientCache(this, session)
   }
 
   /** Any of its keys may have been written. */
@@ -246,7 +221,6 @@ export class TenantCache implements TenantPolicy {
     // What is under way finds that it does not hold any more.
     this.outdate()
     this.entries.clear()
-    this.host.ended(this)
   }
 
   view(): CacheView {

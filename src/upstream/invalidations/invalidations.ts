@@ -1,13 +1,10 @@
 import type { Socket } from 'node:net'
-import { Backoff } from '../../lib/backoff.ts'
 import type { FactsLog } from '../server-facts.ts'
 import { Coverage } from './coverage.ts'
 import { FeedNews } from './feed-news.ts'
+import { Redial } from './redial.ts'
 import { BEAT, Tracker, type TrackerHost, type TrackerOwner } from './tracker.ts'
 
-/** Delays of reconnects, and of further attempts at a server that will not track, milliseconds. */
-const RECONNECT = { first: 50, most: 2000 } as const
-const REFUSED = { first: 2000, most: 60_000 } as const
 /** Milliseconds after which a connection counts as a good one, or one to another server than the lanes' as a wrong one. */
 const STEADY = 1000
 /** Milliseconds between two ticks above which this process was held up. */
@@ -42,8 +39,7 @@ export class Invalidations implements TrackerOwner {
   /** All keys may have changed (FLUSHALL, or FLUSHDB of any database); the epoch has risen, too. */
   onEverything: () => void = NOTHING
   private readonly host: InvalidationsHost
-  private readonly backoff = new Backoff(RECONNECT.first, RECONNECT.most)
-  private readonly refusedBackoff = new Backoff(REFUSED.first, REFUSED.most)
+  private readonly redial: Redial
   private timer: NodeJS.Timeout | undefined
   private tickedAt = 0
   private wanted: Coverage | undefined = undefined
@@ -54,8 +50,6 @@ export class Invalidations implements TrackerOwner {
   private covering = false
   /** Keys were covered in this epoch that are not any more. */
   private shrunk = false
-  /** Number of the newest plan to connect: an older one is void. */
-  private plan = 0
   private stopped = false
   private readonly news: FeedNews
   private readonly counts = { invalidations: 0, flushes: 0, reconnects: 0 }
@@ -63,6 +57,10 @@ export class Invalidations implements TrackerOwner {
   constructor(host: InvalidationsHost) {
     this.host = host
     this.news = new FeedNews(host.options.name, host.log)
+    this.redial = new Redial(
+      () => this.dial(),
+      (delay, fn) => host.later(delay, fn),
+    )
   }
 
   /**
@@ -107,7 +105,7 @@ export class Invalidations implements TrackerOwner {
   move(): void {
     if (this.stopped || this.wanted === undefined) return
     this.leave('the primary moved')
-    this.dialAnew()
+    this.redial.anew()
   }
 
   /** The lanes have found that their server is another process than before. */
@@ -117,7 +115,7 @@ export class Invalidations implements TrackerOwner {
     if (!this.fits(current)) {
       if (!this.covering) return
       this.leave(ELSEWHERE)
-      this.dialAnew()
+      this.redial.anew()
     } else if (!this.covering) this.begin(current)
   }
 
@@ -158,33 +156,17 @@ export class Invalidations implements TrackerOwner {
 
   /** A connection for what is wanted, unless there is one, or one on its way. */
   private dial(): void {
-    this.plan++
+    this.redial.cancel()
     const { current, host, next, wanted } = this
     if (this.stopped || wanted === undefined || next !== undefined || current?.coverage.equals(wanted) === true) return
     const socket = host.connect()
     if (socket === undefined) {
-      this.dialLater(this.backoff.next())
+      this.redial.again()
       return
     }
     const tracker = new Tracker(socket, wanted, host, this)
     if (current === undefined) this.current = tracker
     else this.next = tracker
-  }
-
-  private dialLater(delay: number): void {
-    const plan = ++this.plan
-    this.host.later(delay, () => {
-      if (plan === this.plan) this.dial()
-    })
-  }
-
-  /** Not at once: who says that the primary moved has not told yet where it is. */
-  private dialAnew(): void {
-    this.backoff.reset()
-    const plan = ++this.plan
-    setImmediate(() => {
-      if (plan === this.plan) this.dial()
-    })
   }
 
   private drop(which: 'current' | 'next', why: string): void {
@@ -226,7 +208,6 @@ export class Invalidations implements TrackerOwner {
     this.covering = true
     this.heardAt = current.heardAt
     this.news.heard()
-    this.refusedBackoff.reset()
   }
 
   /**
@@ -238,7 +219,7 @@ export class Invalidations implements TrackerOwner {
     if (current === undefined || next === undefined || next.heardAt === Number.NEGATIVE_INFINITY) return
     if (!this.fits(next)) {
       this.drop('next', ELSEWHERE)
-      this.dialLater(this.backoff.next())
+      this.redial.again()
       return
     }
     if (current.heardAt <= next.since) {
@@ -277,11 +258,9 @@ export class Invalidations implements TrackerOwner {
     if (tracker === this.next) this.next = undefined
     else if (tracker === this.current) this.lost(why)
     else return
-    if (tracker.refusal === undefined) this.dialLater(this.backoff.next())
-    else {
-      this.news.refused(tracker.refusal)
-      this.dialLater(this.refusedBackoff.next())
-    }
+    const { refusal } = tracker
+    if (refusal !== undefined) this.news.refused(refusal)
+    this.redial.again(refusal !== undefined)
   }
 
   private lost(why: string): void {
@@ -303,7 +282,7 @@ export class Invalidations implements TrackerOwner {
     this.next?.tick(now, heldUp)
     const { current } = this
     if (current === undefined || now - current.since < STEADY) return
-    if (this.covering) this.backoff.reset()
+    if (this.covering) this.redial.steady()
     else if (!this.fits(current)) {
       // The lanes have had the time to follow.
       current.close(ELSEWHERE)
