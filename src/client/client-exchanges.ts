@@ -9,6 +9,7 @@ import type { Node } from '../upstream/node.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { ClientEnv } from './env.ts'
+import { expireAgain } from './expire-behind.ts'
 import { logIfSlow } from './log-slow.ts'
 import type { Asked } from './pubsub/asked.ts'
 import type { Subscriptions } from './pubsub/subscriptions.ts'
@@ -217,6 +218,9 @@ export abstract class ClientExchanges implements DispatchClient {
   fail(x: Exchange, code: ErrorCode): void {
     this.requestBytes -= x.charged
     x.meter?.replied(0)
+    if (x.behind > 0 && code === 'OUTCOMEUNKNOWN' && this.node !== undefined) {
+      expireAgain(x, this.node, this.env.table)
+    }
     if (this.gone) return
     this.stats.error(code)
     if (x.streaming) {

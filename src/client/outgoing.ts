@@ -77,7 +77,8 @@ export class Outgoing {
     x.way = way
     const slab = client.router.slab(client.node as Node, client.protocol, way)
     let cut = end
-    if (end - start > COPY_UP_TO && client.ownsBuffer) {
+    // What blocks may have to be taken apart and sent again.
+    if (end - start > COPY_UP_TO && client.ownsBuffer && way !== 'blocked') {
       cut = lastKeyEnd(start, args, keys)
       x.tail = buf.subarray(cut, end)
     }
@@ -123,8 +124,7 @@ export class Outgoing {
   carryOut(client: DispatchClient, x: Exchange): void {
     const expiries = x.effects?.expiries ?? []
     if (expiries.length > 0) {
-      const version = Number.parseInt((client.node as Node).facts.version ?? '', 10)
-      const requests = expireRequests(expiries, x.prefix, version >= FIRST_WITH_NX)
+      const requests = expireRequests(expiries, x.prefix, client.node as Node)
       x.tail = x.tail === undefined ? requests : Buffer.concat([x.tail, requests])
       x.behind = expiries.length
       client.requestBytes -= x.charged
@@ -145,8 +145,5 @@ export class Outgoing {
     client.requestBytes += x.charged
   }
 }
-
-/** The first major version of Redis whose PEXPIRE knows NX. */
-const FIRST_WITH_NX = 7
 
 const PING = Buffer.from('*1\r\n$4\r\nPING\r\n')

@@ -175,6 +175,7 @@ export class ReplyPath {
     if (counts === undefined) {
       this.parts.push(buf.subarray(from, to))
       const frame = Buffer.concat(this.parts)
+      if (frame.length > STREAM_FROM) x.client.kept(0)
       this.forgetParts()
       this.parts = []
       if (type !== ERROR || !frame.subarray(0, DEMOTED.length).equals(DEMOTED_BYTES)) {

@@ -1,6 +1,6 @@
 import type { Tenant } from '../../src/session/tenant.ts'
 import type { Node } from '../../src/upstream/node.ts'
-import { type Args, ask } from '../helpers/differential.ts'
+import { type Args, ask, decode } from '../helpers/differential.ts'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { RawClient } from '../helpers/raw-client.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -18,7 +18,9 @@ export type TtlPlace = 'plain' | 'db3' | 'bounded'
  */
 export interface TtlSides {
   readonly keyward: Keyward
-  /** What the server knows of commands, by name. */
+  /** Names of the commands that the server has, without subcommands. */
+  readonly commands: ReadonlySet<string>
+  /** What the server tells of commands, by name; nothing before 7.0. */
   readonly docs: ReadonlyMap<string, CommandDoc>
   /** DUMP of a short string. */
   readonly payload: string
@@ -60,7 +62,7 @@ export async function openTtlSides({ oldServer = false } = {}): Promise<TtlSides
     return client
   }
   const first = await connect(redis.port, [])
-  const docs = readDocs((await ask(first, [['COMMAND', 'DOCS']]))[0])
+  const [all, docs] = await ask(first, [['COMMAND'], ['COMMAND', 'DOCS']])
   const dump = (
     await ask(first, [
       ['SET', 'x', 'restored'],
@@ -71,7 +73,8 @@ export async function openTtlSides({ oldServer = false } = {}): Promise<TtlSides
   first.destroy()
   return {
     keyward,
-    docs,
+    commands: new Set(decode(all).items?.map(({ items }) => items?.[0].text ?? '')),
+    docs: readDocs(docs),
     payload: dump.slice(dump.indexOf('\r\n') + 2, -2),
     bare: (place = 'plain') => connect(redis.port, [['SELECT', BARE[place]]]),
     proxied(protocol, place = 'plain') {

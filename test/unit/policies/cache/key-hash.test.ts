@@ -92,7 +92,6 @@ describe.each([
   })
 
   test('both together put none together', () => {
-    expect(new Set(as.map((a, i) => a ^ Math.imul(bs[i], 0x01000193))).size).toBeGreaterThan(0)
     const pairs = new Set<bigint>()
     for (let i = 0; i < NAMES; i++) pairs.add((BigInt(as[i]) << 32n) | BigInt(bs[i] >>> 0))
     expect(pairs.size).toBe(NAMES)
