@@ -59,6 +59,7 @@ export abstract class ClientExchanges implements DispatchClient {
     this.router = new Router(this)
   }
 
+  abstract get outputBytes(): number
   abstract readonly ownsBuffer: boolean
   /** There is output: write it at the end of the turn. */
   abstract wake(): void

@@ -34,6 +34,8 @@ export interface DispatchClient extends ExchangeClient {
   pinClean: boolean
   /** Bytes of requests that are not answered. */
   requestBytes: number
+  /** Bytes of replies that the kernel has not taken yet. */
+  readonly outputBytes: number
   /** Bytes of what say() has said. */
   readonly said: number
   /** No request of this client is under way upstream. */

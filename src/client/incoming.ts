@@ -34,6 +34,8 @@ export class Incoming implements PolicyRequest {
     const { client, gates } = this
     if (client === undefined || !client.quiet || client.transactional) return false
     if (gates?.closed && gates.stopReads(client.tenantIndex)) return false
+    // A reader is given no more at once than it can take: what goes upstream comes back in its time.
+    if (client.outputBytes > MOST_UNREAD) return false
     const { session, stats } = client
     return session.replyMode === 'on' && session.subscribed === 0 && stats.monitors === undefined
   }
@@ -47,5 +49,8 @@ export class Incoming implements PolicyRequest {
     return this.reusedView.set(this.buf, this.argc, this.args)
   }
 }
+
+/** Bytes of replies that wait to be read, from which on nothing is answered from memory. */
+const MOST_UNREAD = 1024 * 1024
 
 const NONE = Buffer.alloc(0)

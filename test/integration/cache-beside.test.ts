@@ -77,6 +77,26 @@ test('while the database is emptied, nobody sees some keys gone and others still
   for (const reader of readers) expect(await reader.command('GET', '1')).not.toContain('v')
 })
 
+test('what is in memory is not told before what the client asked for earlier', async () => {
+  await start(cachedConfig(net, { cache: { rules: [{ ...ALL_KEYS, keys: 'y*' }] }, upstream: { keepAlive: '1h' } }))
+  const [client, other] = [await connect(), await connect()]
+  for (let i = 0; i < 5; i++) {
+    await bare.command('MSET', 'acme:x', `old ${i}`, `acme:y${i}`, `old ${i}`)
+    expect(await hits(client, bare, `y${i}`)).toBe(true)
+    net.holdRequest('acme:x')
+    client.send(Buffer.concat([request('GET', 'x'), request('GET', `y${i}`)]))
+    expect(await eventually(() => net.stuck)).toBe(true)
+    client.send(request('MGET', `y${i}`))
+    // Nobody reads x as it is now and y as it was before, as y is written first.
+    await bare.command('SET', `acme:y${i}`, `new ${i}`)
+    await bare.command('SET', 'acme:x', `new ${i}`)
+    await other.command('PING')
+    net.release()
+    const told = (await client.replies(3)).map(String)
+    expect(told).toEqual([`$5\r\nnew ${i}\r\n`, `$5\r\nnew ${i}\r\n`, `*1\r\n$5\r\nnew ${i}\r\n`])
+  }
+})
+
 test('CLIENT PAUSE … ALL holds back what could come from memory, too', async () => {
   await start(cachedConfig(redis))
   const [client, other] = [await connect(), await connect()]

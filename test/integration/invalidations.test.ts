@@ -153,7 +153,7 @@ test('nobody wants to hear: there is no connection, and what was heard counts no
   expect(listener.warnings).toEqual([])
 })
 
-test('the keys that are wanted change: no write is missed meanwhile, on a slow line, and the epoch stays', async () => {
+test('the keys that are wanted change: no write is missed meanwhile, on a slow line, and the epoch ends where there are more', async () => {
   const proxy = await proxied()
   const listener = await listening(proxy.url, ['a:'])
   proxy.feed.delay = 60
@@ -183,7 +183,8 @@ test('the keys that are wanted change: no write is missed meanwhile, on a slow l
   expect(written).toBeGreaterThan(100)
   expect(Array.from({ length: written }, (_, i) => `a:${i}`).filter((key) => !heard.has(key))).toEqual([])
   expect(least).toBeGreaterThan(0)
-  expect(listener.feed.epoch).toBe(epoch)
+  // Three of them have keys that were not told of before: what was asked for before that may come only now.
+  expect(listener.feed.epoch).toBe(epoch + 3)
   expect(listener.feed.view().reconnects).toBe(0)
 })
 
@@ -216,7 +217,7 @@ test('the keys that are wanted change: what is still on its way on the old conne
   feed.track(['a:', 'b:'])
   expect(await eventually(() => feed.view().prefixes === 2)).toBe(true)
   expect(heard).toEqual(['a:1'])
-  expect(feed.epoch).toBe(epoch)
+  expect(feed.epoch).toBe(epoch + 1)
   expect(log.filter(({ level }) => level >= 40)).toEqual([])
 })
 

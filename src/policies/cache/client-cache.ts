@@ -2,6 +2,7 @@ import type { CommandSpec } from '../../commands/spec.ts'
 import type { Session } from '../../session/session.ts'
 import type { ClientPolicy, PolicyRequest, Ruling, Verdict } from '../policy.ts'
 import { KIND } from './cacheable.ts'
+import { MOST_ASKED } from './entry-key.ts'
 import type { Fills } from './fills.ts'
 import type { Flights } from './flights.ts'
 import { readMany } from './mget.ts'
@@ -25,6 +26,8 @@ export class ClientCache implements ClientPolicy {
   private readonly session: Session
   /** SELECT is a member of its transaction: what follows is in another database than the session, nobody here knows in which. */
   private wandered = false
+  /** A transaction that is open began before this: a reload made a new one of these in its middle. */
+  private sawBegin = false
 
   constructor(parts: ClientCacheParts, session: Session) {
     this.parts = parts
@@ -33,6 +36,7 @@ export class ClientCache implements ClientPolicy {
   }
 
   onRequest(spec: CommandSpec, request: PolicyRequest, ruling: Ruling): Verdict {
+    if (!this.sawBegin && !request.inTransaction) this.sawBegin = true
     switch (this.cache.host.kinds[spec.index]) {
       case KIND.READ:
         return this.read(spec, request, ruling)
@@ -49,6 +53,8 @@ export class ClientCache implements ClientPolicy {
         if (request.inTransaction) this.wandered = true
         return 'go'
       case KIND.END:
+        // Its members were queued under an earlier configuration: what they write was not seen.
+        if (!this.sawBegin) this.parts.writers.any(ruling)
         this.wandered = false
         return 'go'
       default:
@@ -103,16 +109,15 @@ export class ClientCache implements ClientPolicy {
     const kind = host.kinds[spec.index]
     const many = tenant.databases !== undefined
     const elsewhere =
-      many && ((this.wandered && request.inTransaction) || (kind === KIND.COPY && request.argc > COPY_REPLACE))
+      many &&
+      (((this.wandered || !this.sawBegin) && request.inTransaction) ||
+        (kind === KIND.COPY && request.argc > COPY_REPLACE))
     if (kind === KIND.WRITE_ANY || elsewhere) writers.any(ruling)
     else writers.keys(spec, request, this.session, ruling)
   }
 
   leave(): void {}
 }
-
-/** Bytes of a request that the cache deals with: it keeps what makes one different from others. */
-export const MOST_ASKED = 16 * 1024
 
 /** COPY source destination REPLACE: with more arguments, one may name a database. */
 const COPY_REPLACE = 4

@@ -1,5 +1,8 @@
 import type { HashState, KeyHash } from './key-hash.ts'
 
+/** Bytes of a request that the cache deals with: it keeps what makes one different from others. */
+export const MOST_ASKED = 16 * 1024
+
 /** In front of each argument behind the key: its length. */
 const LENGTH_BYTES = 4
 

@@ -3,6 +3,7 @@ import { ARRAY, BULK, NULL } from '../../resp/type-bytes.ts'
 import type { Session } from '../../session/session.ts'
 import type { PolicyRequest, Ruling, Verdict } from '../policy.ts'
 import type { Entry } from './entries.ts'
+import { MOST_ASKED } from './entry-key.ts'
 import type { Fills } from './fills.ts'
 import type { TenantCache } from './tenant-cache.ts'
 import type { Touches } from './touches.ts'
@@ -21,6 +22,7 @@ export function readMany(
   ruling: Ruling,
 ): Verdict {
   const { args, argc, buf, idle } = request
+  if (request.end - request.start > MOST_ASKED) return 'go'
   const first = cache.ruleOf(buf, args[2], args[3])
   if (first === undefined || ruling.delay !== undefined || (!idle && request.inTransaction)) return 'go'
   const { fresh, host } = cache
@@ -29,6 +31,7 @@ export function readMany(
   let fills: (Fill | undefined)[] | undefined
   let stale = false
   let wanted = 0
+  let size = 0
   for (let i = 1; i < argc && (fresh || cache.forsaken); i++) {
     const rule = cache.ruleOf(buf, args[2 * i], args[2 * i + 1])
     if (rule === undefined) continue
@@ -37,6 +40,7 @@ export function readMany(
     const entry = cache.find(probe, rule, fresh)
     if (entry !== undefined) {
       found.push(entry)
+      size += entry.replyEnd - entry.argsEnd
       stale ||= cache.stale
     } else if (keeps && wanted < MOST_KEPT && !cache.isLarge(probe)) {
       wanted++
@@ -44,7 +48,8 @@ export function readMany(
       fills[i - 1] = filling.fill(probe, rule, session)
     }
   }
-  if (idle && found.length === argc - 1) {
+  // A key that is named again and again makes a small request a large reply: that is the upstream's to send, piece by piece.
+  if (idle && found.length === argc - 1 && size <= MOST_SPLICED) {
     if (stale) first.staleServed++
     else {
       first.hits++
@@ -64,6 +69,9 @@ interface ManyParts {
   readonly fills: Fills
   readonly touches: Touches
 }
+
+/** Bytes of a reply that is put together here. */
+const MOST_SPLICED = 1024 * 1024
 
 /** One reply of all of theirs. */
 function arrayOf(entries: readonly Entry[]): Buffer {

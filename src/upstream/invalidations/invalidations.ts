@@ -228,6 +228,8 @@ export class Invalidations implements TrackerOwner {
     }
     this.heardAt = Math.max(this.heardAt, next.heardAt)
     if (!next.coverage.covers(current.coverage)) this.shrunk = true
+    // What was asked for before its key was covered may come only now.
+    if (!current.coverage.covers(next.coverage)) this.raise()
     this.drop('current', REPLACED)
     this.current = next
     this.next = undefined
