@@ -295,7 +295,7 @@ test('replyUnit: large replies cost more, afterwards', async () => {
 
 describe('bytes', () => {
   test('of requests and of replies', async () => {
-    const client = await limited({ name: 'bandwidth', rate: '60KiB/m', burst: '60KiB' })
+    const client = await limited({ name: 'bandwidth', rate: '1KiB/h', burst: '60KiB' })
     await client.command('SET', 'k', 'x'.repeat(10_000))
     expect(rule('bandwidth').tokens).toBeLessThan(60 * 1024 - 10_000)
     expect(rule('bandwidth').tokens).toBeGreaterThan(60 * 1024 - 10_300)
@@ -311,8 +311,8 @@ describe('bytes', () => {
 
   test('what EXEC returns is charged to the rules that count its members', async () => {
     const client = await limited(
-      { name: 'reads', commands: '+@read', rate: '1MiB/h', burst: '1MiB' },
-      { name: 'writes', commands: '+@write', rate: '1MiB/h', burst: '1MiB' },
+      { name: 'reads', commands: '+@read', rate: '1KiB/h', burst: '1MiB' },
+      { name: 'writes', commands: '+@write', rate: '1KiB/h', burst: '1MiB' },
     )
     await redis.cli('SET', 'acme:k', 'x'.repeat(50_000))
     const replies = await all(client, request('MULTI'), request('GET', 'k'), request('GET', 'k'), request('EXEC'))
@@ -325,7 +325,7 @@ describe('bytes', () => {
   })
 
   test('also what Keyward answers itself in it', async () => {
-    const client = await limited({ name: 'bandwidth', rate: '1MiB/h', burst: '1MiB' })
+    const client = await limited({ name: 'bandwidth', rate: '1KiB/h', burst: '1MiB' })
     const replies = await all(client, request('MULTI'), ...Array(20).fill(request('INFO')), request('EXEC'))
     const size = (replies.at(-1) as string).length
     expect(size).toBeGreaterThan(20_000)
@@ -334,7 +334,7 @@ describe('bytes', () => {
   })
 
   test('local answers behind one that is under way are charged as they are', async () => {
-    const client = await limited({ name: 'bandwidth', rate: '1MiB/h', burst: '1MiB' })
+    const client = await limited({ name: 'bandwidth', rate: '1KiB/h', burst: '1MiB' })
     const requests = [request('GET', 'x'), ...Array(100).fill(request('TIME'))]
     const replies = await all(client, ...requests)
     const bytes = requests.reduce((sum, one) => sum + one.length, 0) + replies.join('').length
@@ -366,7 +366,7 @@ describe('bytes', () => {
   })
 
   test('what Keyward answers itself is charged, too', async () => {
-    const client = await limited({ name: 'bandwidth', commands: '+@all', rate: '1MiB/h', burst: '1MiB' })
+    const client = await limited({ name: 'bandwidth', commands: '+@all', rate: '1KiB/h', burst: '1MiB' })
     const [reply] = await all(client, request('COMMAND'))
     expect(reply.length).toBeGreaterThan(10_000)
     expect(1024 * 1024 - (rule('bandwidth').tokens as number)).toBeGreaterThan(reply.length)
@@ -374,7 +374,7 @@ describe('bytes', () => {
   })
 
   test('a reply that comes in pieces, or passes before it is whole, counts whole', async () => {
-    const client = await limited({ name: 'bandwidth', rate: '1MiB/h', burst: '1MiB' })
+    const client = await limited({ name: 'bandwidth', rate: '1KiB/h', burst: '1MiB' })
     await redis.cli('SET', 'acme:k', 'x')
     await redis.cli('SETRANGE', 'acme:k', String(3_000_000), 'x')
     expect((await client.command('GET', 'k')).length).toBeGreaterThan(3_000_000)

@@ -20,13 +20,13 @@ export class Frequencies {
   private readonly sample: number
   private notes = 0
 
-  /** `items`: how many there are about, of which counts matter. It takes 8 to 16 bytes for each. */
+  /** `items`: how many there are about, of which counts matter. It takes 16 to 32 bytes for each. */
   constructor(items: number) {
     let blocks = 1
-    while (blocks * 8 < items) blocks *= 2
+    while (blocks * 4 < items) blocks *= 2
     this.words = new Int32Array(blocks * BLOCK_WORDS)
     this.blockMask = blocks - 1
-    this.sample = AGE * Math.max(items, 8)
+    this.sample = AGE * Math.max(items, 4)
   }
 
   /** Bytes that it takes. */
@@ -34,23 +34,23 @@ export class Frequencies {
     return this.words.byteLength
   }
 
-  /** It was asked for. `hash` chooses the block, `check` the counters in it: two independent hashes of it, of 32 bits. */
+  /**
+   * It was asked for. `hash` chooses the block, `check` the counters in it: two independent hashes of it, of 32 bits. Only the lowest of its
+   * counters are raised: the others count somebody else, too, and would but make those seem more frequent.
+   */
   note(hash: number, check: number): void {
+    const least = this.of(hash, check)
+    if (least === MOST) return
     const { words } = this
     const block = (hash & this.blockMask) * BLOCK_WORDS
     let bits = check
-    let raised = 0
     for (let row = 0; row < ROWS; row++) {
-      // Five bits of each: two for the word, three for the counter in it.
       const at = block + row * ROW_WORDS + (bits & 3)
       const shift = bits & 0x1c
-      if (((words[at] >>> shift) & MOST) < MOST) {
-        words[at] = (words[at] + (1 << shift)) | 0
-        raised = 1
-      }
+      if (((words[at] >>> shift) & MOST) === least) words[at] = (words[at] + (1 << shift)) | 0
       bits >>>= 5
     }
-    this.notes += raised
+    this.notes++
     if (this.notes >= this.sample) this.halve()
   }
 
@@ -61,6 +61,7 @@ export class Frequencies {
     let bits = check
     let least = MOST
     for (let row = 0; row < ROWS; row++) {
+      // Five bits of each: two for the word, three for the counter in it.
       const count = (words[block + row * ROW_WORDS + (bits & 3)] >>> (bits & 0x1c)) & MOST
       if (count < least) least = count
       bits >>>= 5

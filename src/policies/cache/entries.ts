@@ -173,8 +173,7 @@ export class Entries {
     const known = this.lru.delete(key.hash)
     if (size > this.memory / LARGEST_SHARE) return 'large'
     this.countFrequencies()
-    if (!this.makeRoom(size, known ? Number.POSITIVE_INFINITY : (this.frequencies?.of(key.hash, key.check) ?? 0)))
-      return 'rejected'
+    if (!this.makeRoom(size, known ? Number.POSITIVE_INFINITY : this.frequencyOf(key))) return 'rejected'
     this.sized.size = size
     this.lru.set(
       key.hash,
@@ -214,13 +213,18 @@ export class Entries {
     let victims = 0
     for (const entry of this.lru.rvalues()) {
       if (entry === undefined) continue
-      if (!this.isDead(entry) && (this.frequencies?.of(entry.hash, entry.check) ?? 0) >= frequency) return false
+      if (!this.isDead(entry) && this.frequencyOf(entry) >= frequency) return false
       victims++
       missing -= OVERHEAD + entry.bytes.length
       if (missing <= 0) break
     }
     for (; victims > 0; victims--) this.evict()
     return true
+  }
+
+  /** At least 1: what was asked for once, as by a scan, takes the place of nothing, however long ago that was used. */
+  private frequencyOf({ hash, check }: EntryKey): number {
+    return Math.max(1, this.frequencies?.of(hash, check) ?? 1)
   }
 
   private countFrequencies(): void {

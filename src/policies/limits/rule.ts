@@ -1,6 +1,6 @@
 import type { LimitRule } from '../../session/tenant.ts'
-import type { Buckets } from './buckets.ts'
 import { compileKeys, type KeyPart } from '../key-part.ts'
+import type { Buckets } from './buckets.ts'
 import { Offenders } from './offenders.ts'
 
 /** One rule of one tenant at work: its buckets, and what became of requests. */
