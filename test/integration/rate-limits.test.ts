@@ -379,7 +379,7 @@ describe('bytes', () => {
     await redis.cli('SETRANGE', 'acme:k', String(3_000_000), 'x')
     expect((await client.command('GET', 'k')).length).toBeGreaterThan(3_000_000)
     expect(rule('bandwidth').tokens).toBeLessThan(1024 * 1024 - 3_000_000)
-    expect(await client.command('GET', 'k')).toEqual(refused('bandwidth', '1MiB/h'))
+    expect(await client.command('GET', 'k')).toEqual(refused('bandwidth', '1KiB/h'))
     await client.end()
   })
 })
