@@ -1,19 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { benchmarkKey } from './backing.mjs'
 import { CONNECTIONS, parseCsv, VALUE_BYTES } from './cell.mjs'
-import { complete } from './children.mjs'
+import { complete, freePort, launch, stop } from './children.mjs'
 import { startTenants } from './limits-keyward.mjs'
+import { patiently } from './patiently.mjs'
 import { cpuMicros, needOpenFiles } from './proc.mjs'
 import { RawClient, request } from './raw-client.mjs'
 
 /**
- * The near cache: CPU of a hit beside that of a request that is passed on, what Redis executes meanwhile, and how often it
- * is asked for a key that many clients miss at the same time.
+ * The near cache: CPU of a hit beside that of a request that is passed on and that of one to a Node that only answers, what
+ * Redis executes meanwhile, and how often it is asked for a key that many clients miss at the same time.
  */
 
 const PIPELINE = 16
 /** In the cache, while hits are measured. */
 const KEYS = 10_000
+const FEW_KEYS = 100
 /** Seconds in which the cache must have all of them. */
 const PATIENCE = 20
 /** Of one MGET, while the cache is filled: it keeps so many elements of a reply. */
@@ -21,11 +24,13 @@ const BATCH = 100
 /** Rounds of misses, each of a key of its own. */
 const MISS_ROUNDS = 10
 
+const FLOOR = fileURLToPath(new URL('cache-floor.mjs', import.meta.url))
+
 const CACHE = { memory: '256MiB', rules: [{ keys: '*', maxAge: '24h', jitter: '0%' }] }
 
 /**
  * @param {{ rounds: number, seconds: number, warmUp: number, cacheMisses: number }} options
- * @returns {Promise<object | undefined>} `cells`: of hits and of requests passed on, CPU in microseconds; `misses`: a row for
+ * @returns {Promise<object | undefined>} `cells`: by arm, CPU in microseconds; `misses`: a row for
  *   each round. undefined when there is no Keyward to measure
  */
 export async function runCache({ redis, backing, found, password, options, log }) {
@@ -35,12 +40,19 @@ export async function runCache({ redis, backing, found, password, options, log }
   needOpenFiles(clients + 200)
   await backing.fill(['acme:'], KEYS, VALUE_BYTES)
   const common = { backing, password, clients }
-  const targets = { hits: await startWarm(common, log) }
+  const targets = { cache: await startWarm(common, log) }
   try {
-    targets['passed on'] = await startTenants(common, 'no cache', { acme: {} })
-    const cells = await measure({ redis, backing, targets, options, log })
+    targets.none = await startTenants(common, 'no cache', { acme: {} })
+    targets.floor = await startFloor()
+    const arms = {
+      hits: { target: targets.cache, keys: KEYS },
+      'hits of few': { target: targets.cache, keys: FEW_KEYS },
+      'passed on': { target: targets.none, keys: KEYS },
+      'answered only': { target: targets.floor, keys: KEYS },
+    }
+    const cells = await measure({ redis, backing, arms, options, log })
     const misses = []
-    for (let round = 0; round < MISS_ROUNDS; round++) misses.push(await miss(targets.hits, backing, clients, round))
+    for (let round = 0; round < MISS_ROUNDS; round++) misses.push(await miss(targets.cache, backing, clients, round))
     log(`cache: ${misses.length} times ${clients} clients missed one key`)
     return { cells, misses }
   } finally {
@@ -87,20 +99,28 @@ async function warm(target, backing) {
   }
 }
 
-/** Cells of hits and of requests that are passed on, in turn. */
-async function measure({ redis, backing, targets, options, log }) {
+/** The least that Node can do: see cache-floor.mjs. */
+async function startFloor() {
+  const port = await freePort()
+  const entry = launch('the server that only answers', process.execPath, [FLOOR, String(port), String(VALUE_BYTES)])
+  await patiently(entry, async () => (await RawClient.open(port)).close())
+  return { port, pid: entry.pid, loginArgs: [], stop: () => stop(entry) }
+}
+
+/** Cells of all arms in turn. */
+async function measure({ redis, backing, arms, options, log }) {
   const { rounds, seconds, warmUp, requests } = options
+  const names = Object.keys(arms)
   const cells = []
   const counts = {}
-  for (const [arm, target] of Object.entries(targets)) {
-    const { throughput } = await cell({ redis, backing, target, count: Math.ceil(400_000 * warmUp) })
-    counts[arm] = requests ?? Math.ceil(throughput * seconds * 1.1)
+  for (const name of names) {
+    const { throughput } = await cell({ redis, backing, ...arms[name], count: Math.ceil(400_000 * warmUp) })
+    counts[name] = requests ?? Math.ceil(throughput * seconds * 1.1)
   }
   for (let round = 0; round < rounds; round++) {
-    const arms = Object.keys(targets)
-    for (const arm of round % 2 === 0 ? arms : arms.toReversed()) {
-      const row = await cell({ redis, backing, target: targets[arm], count: counts[arm] })
-      if (arm === 'hits' && row.calls.get !== undefined) {
+    for (const arm of round % 2 === 0 ? names : names.toReversed()) {
+      const row = await cell({ redis, backing, ...arms[arm], count: counts[arm] })
+      if (arms[arm].target === arms.hits.target && row.calls.get !== undefined) {
         throw new Error(`Redis executed ${row.calls.get} of ${row.requests} GETs that were to be hits`)
       }
       cells.push({ arm, round, ...row })
@@ -110,11 +130,11 @@ async function measure({ redis, backing, targets, options, log }) {
   return cells
 }
 
-async function cell({ redis, backing, target, count }) {
+async function cell({ redis, backing, target, keys, count }) {
   const step = CONNECTIONS * PIPELINE
   const requests = Math.ceil(count / step) * step
   const args = ['-h', '127.0.0.1', '-p', String(target.port), ...target.loginArgs, '-t', 'get', '--csv']
-  args.push('-c', String(CONNECTIONS), '-P', String(PIPELINE), '-n', String(requests), '-r', String(KEYS))
+  args.push('-c', String(CONNECTIONS), '-P', String(PIPELINE), '-n', String(requests), '-r', String(keys))
   await backing.control.ask('CONFIG', 'RESETSTAT')
   const before = cpuMicros(target.pid)
   const startedAt = performance.now()

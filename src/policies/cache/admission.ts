@@ -10,9 +10,10 @@ const AGE = 10
 const HALVES = 0x77777777
 
 /**
- * How often something was asked for lately, about, whether it is kept or not: TinyLFU (Einziger, Friedman, Manes, "TinyLFU: A highly
- * efficient cache admission policy", ACM Transactions on Storage 13, 2017). A count-min sketch, so what it tells is never too low
- * but by the halving, which lets it forget: after ten times as many notes as there are items, every count is halved.
+ * How often something was asked for lately, about, whether it is kept or not: TinyLFU (Einziger, Friedman, Manes,
+ * "TinyLFU: A highly efficient cache admission policy", ACM Transactions on Storage 13, 2017). A count-min sketch, so
+ * what it tells is never too low but by the halving, which lets it forget: after ten times as many notes as there are
+ * items, every count is halved.
  */
 export class Frequencies {
   private readonly words: Int32Array
@@ -35,8 +36,9 @@ export class Frequencies {
   }
 
   /**
-   * It was asked for. `hash` chooses the block, `check` the counters in it: two independent hashes of it, of 32 bits. Only the lowest of its
-   * counters are raised: the others count somebody else, too, and would but make those seem more frequent.
+   * It was asked for. `hash` chooses the block, `check` the counters in it: two independent hashes of it, of 32 bits.
+   * Only the lowest of its counters are raised: the others count somebody else, too, and would but make those seem more
+   * frequent.
    */
   note(hash: number, check: number): void {
     const least = this.of(hash, check)

@@ -4,15 +4,19 @@ import type { EntryKey, EntryProbe } from './entry-key.ts'
 import { roomFor, SpareMemory } from './spare-memory.ts'
 
 /**
- * Bytes that an entry takes beside those of its reply, key and arguments: measured, and rounded up. They are the entry, two Buffers over one
- * ArrayBuffer, what the allocator keeps for that, and the places in lru-cache's arrays and map at their emptiest.
+ * Bytes that an entry takes beside those of its reply, key and arguments: measured, and rounded up. They are the entry,
+ * two Buffers over one ArrayBuffer, what the allocator keeps for that, and the places in lru-cache's arrays and map at
+ * their emptiest.
  */
 const OVERHEAD = 800
 /** Of these, those that go on being taken when the memory of an entry is spare. */
 const SPARE_OVERHEAD = 400
 /** No entry takes more than one part in so many of the memory: it would drive out too much at once. */
 export const LARGEST_SHARE = 8
-/** An entry that is among the newest, one in so many of all, is not moved to the front when it is used: that would cost as much as finding it. */
+/**
+ * An entry that is among the newest, one in so many of all, is not moved to the front when it is used: that would cost
+ * as much as finding it.
+ */
 const FRONT_SHARE = 8
 /** And what is spare takes no more than one part in so many. */
 const SPARE_SHARE = 16
@@ -31,7 +35,8 @@ export interface Stamp {
 
 /** A reply that is kept. */
 export class Entry implements EntryKey, Stamp {
-  // What is looked at for each hit comes first, and so is together in memory: most of what a hit costs is waiting for that.
+  // What is looked at for each hit comes first, and so is together in memory: most of what a hit costs is waiting for
+  // that.
   /** The key, then the arguments, then the reply. */
   bytes: Buffer
   readonly check: number
@@ -89,7 +94,10 @@ export class Entry implements EntryKey, Stamp {
     this.type = type
   }
 
-  /** The whole reply, as Redis sent it. Never changed, so it may be written to a socket as it is, even when the entry has gone by then. */
+  /**
+   * The whole reply, as Redis sent it. It never changes, so it may be written to a socket as it is, even when the entry
+   * has gone by then: memory that was given out once is not used again, but left to the garbage collector.
+   */
   get reply(): Buffer {
     if (this.view === undefined) {
       if (this.bytes === NO_BYTES) throw new Error('a reply asked of an entry that has gone')
@@ -108,13 +116,13 @@ export class Entry implements EntryKey, Stamp {
 
 const NO_BYTES = Buffer.alloc(0)
 
-/** `large`: it would take too much of the memory. `rejected`: there is no room, and what is there is asked for as often. */
+/** `large`: it would take too much of the memory. `rejected`: it is full, and what is there is asked for as often. */
 export type Stored = 'stored' | 'rejected' | 'large'
 
 /**
- * The replies kept for one tenant, never more than `memory` bytes of them, with all that it costs to keep them. When it is full, a new one
- * comes in only if it was asked for more often of late than each of the least recently used that would have to go for it: a scan
- * does not drive out what is in use.
+ * The replies kept for one tenant, never more than `memory` bytes of them, with all that it costs to keep them. When it
+ * is full, a new one comes in only if it was asked for at least twice of late, and more often than each of the least
+ * recently used that would have to go for it: a scan does not drive out what is in use.
  *
  * It knows nothing of whether an entry is still good: its user asks, and drops those that are not.
  */
@@ -166,7 +174,10 @@ export class Entries {
     return entry
   }
 
-  /** Keeps a copy of buf[start..end), the whole reply, in place of what there is for this key. `type`: its RESP type byte. */
+  /**
+   * Keeps a copy of buf[start..end), the whole reply, in place of what there is for this key. `type`: its RESP type
+   * byte.
+   */
   store(key: EntryKey, stamp: Stamp, type: number, buf: Buffer, start: number, end: number): Stored {
     const length = roomFor(key.argsEnd + end - start)
     const size = OVERHEAD + length
@@ -188,7 +199,10 @@ export class Entries {
     if (this.lru.peek(entry.hash) === entry) this.lru.delete(entry.hash)
   }
 
-  /** Drops the entries of the keys, bytes[start..end) without the prefix, that match; says how many. It looks at all of them. */
+  /**
+   * Drops the entries of the keys, bytes[start..end) without the prefix, that match; says how many. It looks at all of
+   * them.
+   */
   dropMatching(matches: (bytes: Buffer, start: number, end: number) => boolean): number {
     const found: Entry[] = []
     for (const entry of this.lru.values())
@@ -206,7 +220,9 @@ export class Entries {
     return size
   }
 
-  /** Drops the least recently used until `size` more bytes fit, unless one of them is asked for as often as `frequency`. */
+  /**
+   * Drops the least recently used until `size` more bytes fit, unless one of them is asked for as often as `frequency`.
+   */
   private makeRoom(size: number, frequency: number): boolean {
     let missing = this.used + size - this.room
     if (missing <= 0) return true
@@ -245,7 +261,7 @@ export class Entries {
   }
 
   private none(): LRUCache<number, Entry> {
-    // Without `max`: it would take memory for that many at once.
+    // Without `max`, which would take memory for that many at once.
     return new LRUCache<number, Entry>({
       maxSize: this.memory,
       dispose: (entry) => {

@@ -24,8 +24,8 @@ export interface EntryKey {
 }
 
 /**
- * What the present request asks for, in the buffer that it was received in: compared with what is kept without allocating anything.
- * One object is used over and over; it is valid during the call in which it was set.
+ * What the present request asks for, in the buffer that it was received in: compared with what is kept without
+ * allocating anything. One object is used over and over; it is valid during the call in which it was set.
  *
  * An entry belongs to one tenant, so of the raw key's prefix only the database can differ.
  */
@@ -48,9 +48,9 @@ export class EntryProbe {
   }
 
   /**
-   * The reply to `command`, a small number of the caller's choice, where argument `first` is its only key and those behind it, `count`
-   * with the key, are all that it depends on. Argument i is buf[args[2*i]..args[2*i+1]). `prefix`: the state of what is in
-   * front of the raw key, in database `db`.
+   * The reply to `command`, a small number of the caller's choice, where argument `first` is its only key and those
+   * behind it, `count` with the key, are all that it depends on. Argument i is buf[args[2*i]..args[2*i+1]). `prefix`:
+   * the state of what is in front of the raw key, in database `db`.
    */
   set(
     command: number,

@@ -2,11 +2,12 @@
 const SLOTS = 1 << 20
 
 /**
- * How often what is behind a raw key may have changed: one number for all keys whose hashes end alike, so there is nothing to add for a
- * new key and nothing to forget for an old one. What was read while a key had one generation says nothing about another.
+ * How often what is behind a raw key may have changed: one number for all keys whose hashes end alike, so there is
+ * nothing to add for a new key and nothing to forget for an old one. What was read while a key had one generation says
+ * nothing about another.
  *
- * Generations are compared for being equal, never for being greater, so they may wrap around. To be taken for another one, a generation
- * would have to be asked for after exactly 2^32 raises, and never in between.
+ * Generations are compared for being equal, never for being greater, so they may wrap around. To be taken for another
+ * one, a generation would have to be asked for after exactly 2^32 raises, and never in between.
  */
 export class Generations {
   /** Signed, so that each is a small integer in the objects that remember it. */

@@ -9,18 +9,21 @@ export interface HashState {
   readonly length: number
 }
 
-/** Start values and odd factors, all secret: names come from clients, who must not be able to choose some that fall together. */
+/**
+ * Start values and odd factors, all secret: names come from clients, who must not be able to choose some that fall
+ * together.
+ */
 function secrets(): Int32Array {
   return randomFillSync(new Int32Array(5))
 }
 
 /**
- * Two independent hashes of 32 bits over the same bytes, which may come in pieces: a raw key is the same whether it is read in one
- * piece from the invalidation feed or goes on from the state of its tenant's prefix. One object is used over and over: the results
- * are its fields, so nothing is allocated.
+ * Two independent hashes of 32 bits over the same bytes, which may come in pieces: a raw key is the same whether it is
+ * read in one piece from the invalidation feed or goes on from the state of its tenant's prefix. One object is used
+ * over and over: the results are its fields, so nothing is allocated.
  *
- * Each step takes four bytes, because it waits for the one before. A word is mixed before it meets the state: else a difference in
- * its highest bit would stay one of known bits, which the next word could undo whatever the secrets are.
+ * Each step takes four bytes, because it waits for the one before. A word is mixed before it meets the state: else a
+ * difference in its highest bit would stay one of known bits, which the next word could undo whatever the secrets are.
  */
 export class KeyHash {
   /** The results. Signed. */
@@ -50,7 +53,9 @@ export class KeyHash {
     return { a: this.a, b: this.b, pending: this.pending, length: this.length }
   }
 
-  /** The hash `a` of prefix + buf[start..end), where `from` is the state of the prefix; `b` is that of the same bytes. */
+  /**
+   * The hash `a` of prefix + buf[start..end), where `from` is the state of the prefix; `b` is that of the same bytes.
+   */
   of(from: HashState, buf: Buffer, start: number, end: number): number {
     this.begin(from.a, from.b, from.pending, from.length)
     this.add(buf, start, end)
@@ -122,7 +127,10 @@ export class KeyHash {
 /** Spreads small numbers: 2^32 over the golden ratio. */
 const NUMBER_FACTOR = 0x9e3779b1
 
-/** The end of MurmurHash3: a change of one bit changes each of the others in half of all cases. https://github.com/aappleby/smhasher */
+/**
+ * The end of MurmurHash3: a change of one bit changes each of the others in half of all cases.
+ * https://github.com/aappleby/smhasher
+ */
 function avalanche(hash: number): number {
   let h = hash ^ (hash >>> 16)
   h = Math.imul(h, 0x85ebca6b)

@@ -97,8 +97,8 @@ function zipf(ranks: number, exponent: number, random: () => number): () => numb
 }
 
 /**
- * The share of hits of a Zipf workload alone, while a scan over ten times the size of the cache passes through, one request of it after each
- * of the workload, as that goes on to forty times the size, and when it is over.
+ * The share of hits of a Zipf workload alone, while a scan over ten times the size of the cache passes through, one
+ * request of it after each of the workload, as that goes on to forty times the size, and when it is over.
  */
 function withScan(get: (key: string) => boolean, size: number) {
   const next = zipf(20 * size, 0.99, randomFrom(1))

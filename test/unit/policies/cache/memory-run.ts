@@ -1,8 +1,8 @@
 import { EntriesWorld } from './entries-world.ts'
 
 /**
- * Run with `--expose-gc <keys> <memory> <length, or "mixed">`: so many distinct keys pass through a cache, each of which comes in, in the
- * place of others. Prints what it says it takes and what it takes, as JSON.
+ * Run with `--expose-gc <keys> <memory> <length, or "mixed">`: so many distinct keys pass through a cache, each of
+ * which comes in, in the place of others. Prints what it says it takes and what it takes, as JSON.
  */
 const [keys, memory, length] = process.argv.slice(2)
 

@@ -38,3 +38,21 @@ test('it keeps no more than it may, and nothing that is large', () => {
   large.give(Buffer.alloc(65_537))
   expect(large.bytes).toBe(65_936)
 })
+
+test('lengths that are not asked for any more make way for others', () => {
+  const spare = new SpareMemory(10_000, 400)
+  for (let i = 0; i < 100; i++) spare.give(Buffer.alloc(64))
+  const kept = spare.bytes
+  expect(kept).toBeGreaterThan(9000)
+  expect(kept).toBeLessThanOrEqual(10_000)
+  const buffers: Buffer[] = Array.from({ length: 20 }, () => Buffer.alloc(1024))
+  for (const buffer of buffers) {
+    spare.give(buffer)
+    expect(spare.bytes).toBeLessThanOrEqual(10_000)
+  }
+  const again = Array.from({ length: 7 }, () => spare.take(1024))
+  expect(again.every((buffer) => buffers.includes(buffer))).toBe(true)
+  // Taken to the last one, all has been counted.
+  for (let i = 0; i < 100; i++) spare.take(64)
+  expect(spare.bytes).toBe(0)
+})
