@@ -247,6 +247,16 @@ export abstract class ClientExchanges implements DispatchClient {
     this.wake()
   }
 
+  sayCopy(buf: Buffer, start: number, end: number): void {
+    if (!this.replies.empty) {
+      this.say(Buffer.from(buf.subarray(start, end)))
+      return
+    }
+    this.said += end - start
+    this.replies.addCopy(buf, start, end)
+    this.wake()
+  }
+
   answerMember(spec: CommandSpec, args: StoredArgs): Buffer {
     return this.dispatcher.answers.member(this, spec, args)
   }

@@ -208,6 +208,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     if (bytes > 0) {
       this.stats.bytesOut += bytes
       this.wire.write(this.replies.take())
+      if (this.wire.queued === 0) this.replies.written()
     }
     if (this.wire.queued + this.replies.earlyBytes + this.replies.parkedBytes > this.outputLimit) {
       this.cutFor(this.session.subscribed > 0 ? 'PUBSUBLIMIT' : 'OUTPUTLIMIT')

@@ -46,6 +46,8 @@ export interface DispatchClient extends ExchangeClient {
   stall(again?: Buffer): void
   /** One of Keyward's own replies, at the place of the newest request. */
   say(bytes: Buffer): void
+  /** The same with buf[start..end), whose memory is used for something else soon. */
+  sayCopy(buf: Buffer, start: number, end: number): void
   /** Keyward's own reply to a member of a transaction, made when EXEC was executed. */
   answerMember(spec: CommandSpec, args: StoredArgs): Buffer
   /** The reply to a request whose note is `asked`, with subscribers counted as the client must see them. */

@@ -117,9 +117,15 @@ export class Dispatcher {
   /** A policy has the reply. */
   private ruledOut(client: DispatchClient, spec: CommandSpec): void {
     const { ruling } = this.outgoing
-    const { answer } = ruling
+    const { answer, answerEnd } = ruling
     ruling.answer = undefined
     ruling.edit = undefined
+    if (answerEnd > 0) {
+      ruling.answerEnd = 0
+      client.sayCopy(answer as Buffer, ruling.answerStart, answerEnd)
+      this.answeredAtOnce(answerEnd - ruling.answerStart)
+      return
+    }
     if (answer === undefined) {
       client.stats.error('RATELIMITED')
       this.reject(client, spec, ruling.refusal)

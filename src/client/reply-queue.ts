@@ -1,4 +1,5 @@
 import type { Exchange } from '../commands/exchange.ts'
+import { copiedReplies, LONGEST_COPY } from './copied-replies.ts'
 
 /**
  * The replies of one client, in the order of its requests, whatever answered them:
@@ -21,6 +22,10 @@ export class ReplyQueue {
   /** Pushes that wait for the end of the reply that is streaming, and their bytes. */
   private parked: Buffer[] | undefined = undefined
   parkedBytes = 0
+
+  /** Runs of copiedReplies in `out`, and in which of its memories. */
+  private runs = 0
+  private mark = 0
 
   get empty(): boolean {
     return this.first === undefined
@@ -61,9 +66,33 @@ export class ReplyQueue {
   }
 
   add(bytes: Buffer): void {
+    copiedReplies.close(this)
+    this.append(bytes)
+    this.outBytes += bytes.length
+  }
+
+  /** buf[start..end), whose memory is used for something else soon. */
+  addCopy(buf: Buffer, start: number, end: number): void {
+    if (end - start > LONGEST_COPY) {
+      this.add(Buffer.from(buf.subarray(start, end)))
+      return
+    }
+    copiedReplies.add(this, buf, start, end)
+    this.outBytes += end - start
+  }
+
+  addRun(run: Buffer): void {
+    if (this.mark !== copiedReplies.mark) {
+      this.mark = copiedReplies.mark
+      this.runs = 0
+    }
+    this.runs++
+    this.append(run)
+  }
+
+  private append(bytes: Buffer): void {
     if (this.out === NOTHING) this.out = [bytes]
     else this.out.push(bytes)
-    this.outBytes += bytes.length
   }
 
   /** The whole reply to x, at its place. */
@@ -95,10 +124,18 @@ export class ReplyQueue {
 
   /** What is ready to be written; forgets it. */
   take(): Buffer[] {
+    copiedReplies.close(this)
     const out = this.out
     this.out = NOTHING
     this.outBytes = 0
     return out
+  }
+
+  /** The kernel has what was taken. */
+  written(): void {
+    if (this.runs === 0) return
+    copiedReplies.taken(this.runs, this.mark)
+    this.runs = 0
   }
 }
 

@@ -44,8 +44,17 @@ export type Verdict = 'go' | 'wait' | 'reply'
 export class Ruling {
   /** For `reply`: an error line, without `-` and CRLF. */
   refusal = ''
-  /** For `reply`, in place of it: a whole reply, which never changes. In MULTI it is what EXEC's array has. */
+  /**
+   * For `reply`, in place of it: a whole reply, which never changes, unless `answerEnd` is set. In MULTI it is what EXEC's
+   * array has.
+   */
   answer: Buffer | undefined = undefined
+  /**
+   * More than 0: the reply is answer[answerStart..answerEnd), in memory that is used for something else soon, so it is
+   * copied before the next request is looked at. Only for requests that are `idle`.
+   */
+  answerStart = 0
+  answerEnd = 0
   /** For `wait`. */
   delay: Delay | undefined = undefined
   /** Who wants to know how large the reply was. */
