@@ -25,11 +25,8 @@ import { type FactsLog, type Power, ServerFacts } from './server-facts.ts'
 import type { SubscriberHost } from './subscriber.ts'
 import { Subscribers } from './subscribers.ts'
 import { type Reason, Suspension, type SuspensionHost } from './suspension.ts'
-import { checkTimeOuts } from './time-outs.ts'
+import { TICK, Watch } from './watch.ts'
 import { Whereabouts, type WhereaboutsHost } from './whereabouts.ts'
-
-/** Milliseconds between two looks at what takes too long. */
-const TICK = 100
 
 type Hosts = ConnectionHost & HandshakeNode & LaneHost & PinHost & FenceHost & SubscriberHost & ProbesHost
 
@@ -60,6 +57,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   private readonly opened = new Map<Connection, { readonly set: LaneSet | undefined; readonly since: number }>()
   private readonly control = new Control()
   private readonly fence = new Fence(this, this.control)
+  private readonly watch = new Watch(this, this.control)
   private timer: NodeJS.Timeout | undefined
   readonly retries = new Retries()
   private stopped = false
@@ -395,16 +393,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
 
   private tick(): void {
     const now = this.clock.tick()
-    let late = false
-    let heard = false
-    for (const [connection, opened] of this.opened) {
-      if (!connection.ready) {
-        if (now - opened.since > this.options.timeouts.connect) connection.close('timed out while connecting')
-      } else {
-        late = this.inspect(connection, now) || late
-        if (now - connection.lastBytesAt <= TICK) heard = true
-      }
-    }
+    const { late, heard } = this.watch.look(this.opened, now)
     if (this.retiring && this.unused) {
       this.stop()
       this.owner.ended()
@@ -428,20 +417,6 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     const { places, pins } = this.view()
     const lent = pins.blocked + pins.transaction + pins.waiting
     return places.sent + places.scheduled + places.abandoned + places.held + lent + this.subscribers.size === 0
-  }
-
-  /** True: it does not answer in time. */
-  private inspect(connection: Connection, now: number): boolean {
-    const { request } = this.options.timeouts
-    if (connection.queue.head !== undefined)
-      return checkTimeOuts(connection, now, request, this.holdTime, this.refusals)
-    if (connection.retired && connection.holder === undefined) {
-      connection.close('retired')
-    } else if (connection.holder === undefined && now - connection.lastBytesAt > this.options.keepAlive) {
-      // Not on a pin that is lent: inside MULTI the PING would be queued.
-      this.control.ask(connection, ['PING'], now, request, () => undefined)
-    }
-    return false
   }
 
   view(): NodeView {
