@@ -64,6 +64,8 @@ export class Suspension {
   private timer: NodeJS.Timeout | undefined
   /** Replication offset of the server when everything was answered; undefined until known. */
   offset: number | undefined = undefined
+  /** It is still to be asked for, of this server. */
+  private wanted = false
 
   constructor(host: SuspensionHost, control: Control) {
     this.host = host
@@ -77,13 +79,18 @@ export class Suspension {
   /** The offset, once: of another server it says nothing. */
   takeOffset(): number | undefined {
     const offset = this.drained ? this.offset : undefined
-    this.offset = undefined
+    this.forgetOffset()
     return offset
   }
 
   /** Clock time since which requests wait because of `reason`. */
   since(reason: Reason): number | undefined {
     return this.reasons.get(reason)?.since
+  }
+
+  private forgetOffset(): void {
+    this.offset = undefined
+    this.wanted = false
   }
 
   get why(): string | undefined {
@@ -121,7 +128,7 @@ export class Suspension {
     if (level === before) return
     if (level === 'nothing') {
       clearTimeout(this.timer)
-      this.offset = undefined
+      this.forgetOffset()
       this.life.enter('open')
       for (const connection of this.host.connections()) connection.resume()
     } else {
@@ -138,6 +145,7 @@ export class Suspension {
 
   private drain(): void {
     this.offset = undefined
+    this.wanted = true
     this.life.enter('draining')
     this.interrupt()
     clearTimeout(this.timer)
@@ -179,13 +187,25 @@ export class Suspension {
   }
 
   /** Asks the server for its replication offset; what it has executed is all before that. */
-  private measure(): void {
+  private readonly measure = (): void => {
     const { host } = this
+    if (!this.drained || !this.wanted) return
     const lane = host.witness()
-    if (lane === undefined) return
+    if (lane === undefined) {
+      // All of them are being replaced: the next one is at the same server, unless the failover was faster.
+      this.timer = setTimeout(this.measure, LOOK)
+      this.timer.unref()
+      return
+    }
     this.control.ask(lane, ['INFO', 'replication'], host.now(), host.requestTime, (reply) => {
       const found = /master_repl_offset:(\d+)/.exec(reply ?? '')
-      if (this.drained && this.offset === undefined && found !== null) this.offset = Number(found[1])
+      if (!this.drained || !this.wanted) return
+      if (found !== null) {
+        this.offset = Number(found[1])
+        this.wanted = false
+      } else if (reply === undefined) {
+        this.measure()
+      }
     })
   }
 
