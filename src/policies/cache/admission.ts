@@ -3,7 +3,10 @@ const ROWS = 4
 /** Of 64 bytes, a line of the processor's cache: all counters of an item are in it. */
 const BLOCK_WORDS = 16
 const ROW_WORDS = BLOCK_WORDS / ROWS
-const MOST = 15
+/** Items for which a block has room: with more, they would be taken for each other. */
+const BLOCK_ITEMS = 4
+/** The highest count. */
+export const MOST = 15
 /** Notes for each item there is room for, until all counts are halved. */
 const AGE = 10
 /** Without the highest bit of each counter. */
@@ -16,15 +19,17 @@ const HALVES = 0x77777777
  * items, every count is halved.
  */
 export class Frequencies {
-  private readonly words: Int32Array
-  private readonly blockMask: number
-  private readonly sample: number
+  private words: Int32Array
+  private blockMask: number
+  private sample: number
   private notes = 0
+  /** How often all counts were halved. */
+  halvings = 0
 
   /** `items`: how many there are about, of which counts matter. It takes 16 to 32 bytes for each. */
   constructor(items: number) {
     let blocks = 1
-    while (blocks * 4 < items) blocks *= 2
+    while (blocks * BLOCK_ITEMS < items) blocks *= 2
     this.words = new Int32Array(blocks * BLOCK_WORDS)
     this.blockMask = blocks - 1
     this.sample = AGE * Math.max(items, 4)
@@ -33,6 +38,21 @@ export class Frequencies {
   /** Bytes that it takes. */
   get bytes(): number {
     return this.words.byteLength
+  }
+
+  /** Items there may be. */
+  get capacity(): number {
+    return BLOCK_ITEMS * (this.blockMask + 1)
+  }
+
+  /** Twice as many items. What was counted still counts: a block stands for what the two were that it has become. */
+  grow(): void {
+    const { words } = this
+    this.words = new Int32Array(2 * words.length)
+    this.words.set(words)
+    this.words.set(words, words.length)
+    this.blockMask = 2 * this.blockMask + 1
+    this.sample = AGE * this.capacity
   }
 
   /**
@@ -75,5 +95,6 @@ export class Frequencies {
     const { words } = this
     for (let i = 0; i < words.length; i++) words[i] = (words[i] >>> 1) & HALVES
     this.notes >>>= 1
+    this.halvings++
   }
 }

@@ -16,8 +16,8 @@ export interface CacheView {
 }
 
 /**
- * Requests that the cache could have answered, by the rule of their key: each is counted in one of the first four. MGET
- * counts once, for the rule of its first key. Then what became of entries.
+ * Requests that the cache could have answered, by the rule of their key: each is counted once, in `hits`, `staleServed`, `misses` or
+ * `coalesced`. MGET counts for the rule of its first key. Then what became of entries.
  */
 export interface CacheRuleView {
   /** As the configuration has it. */
@@ -25,12 +25,14 @@ export interface CacheRuleView {
   readonly hits: number
   /** Entries that were past their end, or whose writes were not heard of any more, served while the upstream was away. */
   readonly staleServed: number
-  /** Of them, `crowded` found no room in the queues of the cache: they went upstream as without it, and left nothing here. */
+  /** Went upstream, or were fetched. Of them, `crowded` found too much under way: they went upstream as without a cache, and left nothing. */
   readonly misses: number
   readonly crowded: number
-  /** Misses that waited for the reply to an earlier one. */
+  /** Waited for the reply to a miss; not among `misses`. */
   readonly coalesced: number
   readonly stored: number
+  /** Replies that were not kept, because too many waited for the times to live of their keys. */
+  readonly skipped: number
   /** Entries found outdated: their key had been written, or may have been. */
   readonly invalidations: number
   /** Entries found past their end. */

@@ -29,8 +29,6 @@ export class Cache implements Policy, CachedTenants {
   /** Of the raw keys of all upstreams. */
   readonly generations = new Generations()
   readonly touches: Touches
-  flights = 0
-  fills = 0
   private readonly noPrefix = this.hasher.stateOf(Buffer.alloc(0))
   private readonly env: PolicyEnv
   private readonly tenants = new Map<string, CachedTenant>()
@@ -57,6 +55,7 @@ export class Cache implements Policy, CachedTenants {
     const old = before as CachedTenant | undefined
     if (tenant.cache === undefined) return undefined
     const cached = old?.isFor(tenant) ? old : new CachedTenant(tenant, tenant.cache, env.indexOf(tenant), this)
+    cached.isNew = old !== cached
     if (old !== cached) old?.close()
     // At the end: the views are in the order of the configuration.
     this.tenants.delete(tenant.name)

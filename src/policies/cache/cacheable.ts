@@ -1,24 +1,31 @@
 import type { CommandTable } from '../../commands/lookup.ts'
 import { mayWrite } from '../../commands/may-write.ts'
+import { MODULE_READS } from '../../commands/modules.ts'
 import type { CommandSpec } from '../../commands/spec.ts'
 
 /**
  * Commands whose reply depends on the one key that they name, on their arguments, and on nothing else: not on the clock, on chance, on
  * what the server looks like inside, or on other keys. Whatever changes the reply changes the key, and the server tells so.
  *
- * Fields of a hash with an expiry of their own (Redis 7.4) go without a word; the commands that give them one are not open here. An
- * operator who does it behind Keyward's back sees them served up to `maxAge`.
+ * Fields of a hash with an expiry of their own (Redis 7.4) end at a time that no reply to these tells; the commands that give them one
+ * are not open to tenants with a cache (commands/open-to.ts). An operator who does it behind Keyward's back sees them served up
+ * to `maxAge`.
  */
 export const CACHEABLE: ReadonlySet<string> = names(
-  `bitcount bitfield_ro bitpos exists geodist geohash geopos georadius_ro georadiusbymember_ro geosearch get getbit getrange hexists
+  `bitcount bitfield_ro bitpos digest exists geodist geohash geopos georadius_ro georadiusbymember_ro geosearch get getbit getrange hexists
    hget hgetall hkeys hlen hmget hstrlen hvals lindex llen lpos lrange mget scard sismember smembers smismember strlen substr type
    xlen xrange xrevrange zcard zcount zlexcount zmscore zrange zrangebylex zrangebyscore zrank zrevrange zrevrangebylex
    zrevrangebyscore zrevrank zscore`,
 )
 
+const VECTOR_READS = 'vcard vdim vemb vgetattr vinfo vismember vlinks vrandmember vrange vsim'
+
 /** All other commands that only read, and why what they say is not kept. */
 export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
-  ...because('its reply changes as time passes', 'cl.status expiretime pexpiretime pttl ttl xpending'),
+  ...because(
+    'its reply changes as time passes',
+    'cl.status expiretime hexpiretime hpexpiretime hpttl httl pexpiretime pttl ttl xpending',
+  ),
   ...because(
     'its reply is of how the server keeps the key, or of who used it',
     `dump memory|usage object|encoding object|freq object|idletime object|refcount xinfo|consumers xinfo|groups
@@ -33,6 +40,8 @@ export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ...because('it keeps what it has counted in the key', 'pfcount'),
   ...because('it may wait for what comes', 'xread'),
   ...because('it has nothing to do with keys', 'lolwut'),
+  ...because('it asks for keys of a whole cluster', 'clusterscan'),
+  ...because('it is a module’s, which may not tell of every change', `${VECTOR_READS} ${MODULE_READS}`),
 ])
 
 /** What the cache makes of a command, by CommandSpec.index. */

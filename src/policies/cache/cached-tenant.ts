@@ -27,6 +27,8 @@ export class CachedTenant implements TenantPolicy, ClientCacheParts {
   readonly fills: Fills
   readonly writers: Writers
   readonly touches: Touches
+  /** Made by the configuration of the day: writes that were let pass before it are unknown to it. */
+  isNew = true
   private readonly host: CachedTenants
 
   /** `index`: for CacheSource.fetch. */

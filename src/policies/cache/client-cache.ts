@@ -1,3 +1,4 @@
+import type { Meter } from '../../commands/delay.ts'
 import type { CommandSpec } from '../../commands/spec.ts'
 import type { Session } from '../../session/session.ts'
 import type { ClientPolicy, PolicyRequest, Ruling, Verdict } from '../policy.ts'
@@ -17,6 +18,8 @@ export interface ClientCacheParts {
   readonly fills: Fills
   readonly writers: Writers
   readonly touches: Touches
+  /** Nothing that was let pass before this configuration is known to it. */
+  readonly isNew: boolean
 }
 
 /** The cache of its tenant, as one client meets it. */
@@ -62,6 +65,20 @@ export class ClientCache implements ClientPolicy {
     }
   }
 
+  /** What was read meanwhile, on another connection, may be of before such a write, and would be kept beyond its reply. */
+  underWay(spec: CommandSpec): Meter | undefined {
+    if (!this.parts.isNew) return undefined
+    switch (this.cache.host.kinds[spec.index]) {
+      case KIND.WRITE:
+      case KIND.COPY:
+      case KIND.WRITE_ANY:
+      case KIND.END:
+        return this.parts.writers.unseen
+      default:
+        return undefined
+    }
+  }
+
   /** A hit allocates nothing. */
   private read(spec: CommandSpec, request: PolicyRequest, ruling: Ruling): Verdict {
     const { cache, session } = this
@@ -92,13 +109,14 @@ export class ClientCache implements ClientPolicy {
         rule.hits++
         this.parts.touches.hit(cache, session, entry)
       }
-      ruling.answer = entry.reply
+      entry.answer(ruling)
       return 'reply'
     }
-    rule.misses++
     // What is kept already need not be kept again; where others are not heard, or nobody answers, nothing is.
-    if (entry !== undefined || !fresh || cache.source?.down !== false || cache.isLarge(probe)) return 'go'
-    if (idle) return this.parts.flights.board(probe, rule, spec, session, request, ruling)
+    const keeps = entry === undefined && fresh && cache.source?.down === false && !cache.isLarge(probe)
+    if (keeps && idle) return this.parts.flights.board(probe, rule, spec, session, request, ruling)
+    rule.misses++
+    if (!keeps) return 'go'
     ruling.effects = { ...ruling.effects, fill: this.parts.fills.fill(probe, rule, session) }
     return 'go'
   }

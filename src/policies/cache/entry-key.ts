@@ -13,10 +13,9 @@ export interface EntryKey {
   /** 32 more bits of hash: two keys that differ in them need no further comparison. */
   readonly check: number
   readonly command: number
+  /** The command and the protocol. */
+  readonly what: number
   readonly db: number
-  readonly protocol: 2 | 3
-  /** How many arguments: the key and what is behind it. */
-  readonly count: number
   /** The key is bytes[0..keyEnd); what follows are the other arguments, each behind its length, up to argsEnd. */
   readonly bytes: Buffer
   readonly keyEnd: number
@@ -34,9 +33,10 @@ export class EntryProbe {
   check = 0
   /** Of the raw key alone, for Generations. */
   keyHash = 0
+  /** See EntryKey. */
+  what = 0
+  db = 0
   private command = 0
-  private db = 0
-  private protocol: 2 | 3 = 2
   private buf: Buffer = EMPTY
   private args: Int32Array = NO_ARGS
   private first = 0
@@ -62,8 +62,9 @@ export class EntryProbe {
     first: number,
     count: number,
   ): this {
+    const what = (command << 1) | (protocol & 1)
     this.command = command
-    this.protocol = protocol
+    this.what = what
     this.db = db
     this.buf = buf
     this.args = args
@@ -71,7 +72,7 @@ export class EntryProbe {
     this.count = count
     const { hasher } = this
     this.keyHash = hasher.of(prefix, buf, args[2 * first], args[2 * first + 1])
-    hasher.more((command << 1) | (protocol & 1))
+    hasher.more(what)
     for (let i = first + 1; i < first + count; i++) hasher.moreBytes(buf, args[2 * i], args[2 * i + 1])
     this.hash = hasher.a
     this.check = hasher.b
@@ -80,28 +81,30 @@ export class EntryProbe {
 
   /** Is it this one that is asked for? It was found by its `hash`. */
   matches(key: EntryKey): boolean {
-    if (
-      key.check !== this.check ||
-      key.command !== this.command ||
-      key.protocol !== this.protocol ||
-      key.db !== this.db ||
-      key.count !== this.count
-    )
-      return false
+    if (key.check !== this.check || key.what !== this.what || key.db !== this.db) return false
+    return this.hasBytes(key.bytes, 0, key.keyEnd, key.argsEnd)
+  }
+
+  /**
+   * Are its key and arguments those that are kept from bytes[start] on: `keyLength` bytes of key, `argsLength` bytes in
+   * all?
+   */
+  hasBytes(bytes: Buffer, start: number, keyLength: number, argsLength: number): boolean {
     const { buf, args, first } = this
-    const { bytes, keyEnd } = key
     const from = args[2 * first]
-    if (keyEnd !== args[2 * first + 1] - from || !same(bytes, 0, keyEnd, buf, from)) return false
-    return this.count === 1 || this.sameRest(bytes, keyEnd)
+    if (keyLength !== args[2 * first + 1] - from || !same(bytes, start, start + keyLength, buf, from)) return false
+    if (this.count === 1) return argsLength === keyLength
+    // Of one length in all, no comparison leaves them, however many arguments there are.
+    return argsLength === this.size && this.hasRest(bytes, start + keyLength)
   }
 
   /** A copy that may be kept. */
   key(): EntryKey {
     const bytes = Buffer.allocUnsafeSlow(this.size)
     this.write(bytes)
-    const { hash, check, command, db, protocol, count } = this
+    const { hash, check, command, what, db } = this
     const keyEnd = this.args[2 * this.first + 1] - this.args[2 * this.first]
-    return { hash, check, command, db, protocol, count, bytes, keyEnd, argsEnd: bytes.length }
+    return { hash, check, command, what, db, bytes, keyEnd, argsEnd: bytes.length }
   }
 
   /** Bytes of the key and the arguments, as they are kept. */
@@ -121,7 +124,7 @@ export class EntryProbe {
     }
   }
 
-  private sameRest(bytes: Buffer, start: number): boolean {
+  private hasRest(bytes: Buffer, start: number): boolean {
     const { buf, args, first } = this
     let at = start
     for (let i = first + 1; i < first + this.count; i++) {

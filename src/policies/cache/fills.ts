@@ -8,17 +8,19 @@ import { readPttl } from './lifetime.ts'
 import type { CachedRule } from './rule.ts'
 import type { TenantCache, Want } from './tenant-cache.ts'
 
-/** Replies of the process that may wait for the times to live of their keys. Beyond, they are not kept. */
-const MOST_FILLS = 4096
-
 /**
  * Replies that went to their clients on the usual way, behind other requests of theirs, and are kept from there. How long, is asked
  * when they are there: of most that are not worth it, it never is.
+ *
+ * Limits: `maxFetches` replies wait for that, of as many bytes together as the largest entry may have. Those beyond are not kept, and
+ * count as `skipped`.
  */
 export class Fills {
   private readonly cache: TenantCache
   /** Hashes of entries whose time to live has been asked for. */
   private readonly underWay = new Set<number>()
+  /** Of the replies that wait for that. */
+  private bytes = 0
 
   constructor(cache: TenantCache) {
     this.cache = cache
@@ -32,7 +34,7 @@ export class Fills {
   /** `reply`: buf[start..end), which is to be copied. */
   came(want: Want, prefix: Buffer, protocol: 2 | 3, type: number, buf: Buffer, start: number, end: number): void {
     const { cache, underWay } = this
-    const { host, source } = cache
+    const { host, options, source } = cache
     const { key, rule } = want
     if (source === undefined || !isKept(type, buf, start) || !cache.holds(want) || underWay.has(key.hash)) return
     if (rule.options.negative === 0 && key.command === host.get.index && isNull(buf, start, end)) return
@@ -40,19 +42,19 @@ export class Fills {
       cache.tooLarge(want)
       return
     }
-    if (host.fills >= MOST_FILLS) {
-      rule.crowded++
+    if (underWay.size >= options.maxFetches || !cache.hasRoomFor(this.bytes + end - start)) {
+      rule.skipped++
       return
     }
-    host.fills++
     underWay.add(key.hash)
+    this.bytes += end - start
     const reply = Buffer.from(buf.subarray(start, end))
     const raw = Buffer.concat([prefix, key.bytes.subarray(0, key.keyEnd)])
     source.fetch(cache.index, host.pttl, encodeRequest([PTTL, raw]), protocol, (_type, answer) => {
-      host.fills--
       underWay.delete(key.hash)
+      this.bytes -= reply.length
       if (answer === undefined) return
-      cache.keep(want, readPttl(answer, 0, answer.length), type, reply, 0, reply.length)
+      cache.keep(want, readPttl(answer, 0, answer.length), reply, 0, reply.length)
     })
   }
 }

@@ -10,14 +10,6 @@ import { readPttl } from './lifetime.ts'
 import type { CachedRule } from './rule.ts'
 import type { TenantCache, Want } from './tenant-cache.ts'
 
-/**
- * Fetches of the process that may be under way at a time: more than the upstream answers in its time-out is of no use, and
- * each keeps a few kilobytes. Requests beyond go upstream by themselves.
- */
-const MOST_FLIGHTS = 4096
-/** Requests that wait for one fetch. Each is charged to its client, so this only bounds how long answering all of them takes. */
-const MOST_FOLLOWERS = 10_000
-
 /** One fetch of a reply, and who waits for it. */
 interface Flight {
   readonly want: Want
@@ -34,17 +26,22 @@ interface Flight {
  * Who joins a flight is told what was true at some time after it began. So it may be joined only as long as nothing that is known of
  * was written since; what is written later does no harm to those who were there before: they asked before it was done. A reply
  * that has been overtaken by a write is given to them, and not kept.
+ *
+ * Limits: `maxFetches` under way, each of which keeps a few kilobytes; `maxFollowers` of one, which bounds how long answering all of
+ * them takes. Requests beyond go upstream by themselves, and count as `crowded`.
  */
 export class Flights {
   private readonly cache: TenantCache
   /** By hash of the entry: the newest of those under way. */
   private readonly underWay = new Map<number, Flight>()
+  /** Those, and older ones for the same entries. */
+  count = 0
 
   constructor(cache: TenantCache) {
     this.cache = cache
   }
 
-  /** A miss of a client that waits for nothing else. */
+  /** A miss of a client that waits for nothing else; it is counted here. */
   board(
     probe: EntryProbe,
     rule: CachedRule,
@@ -54,10 +51,11 @@ export class Flights {
     ruling: Ruling,
   ): Verdict {
     const { cache } = this
-    const { host } = cache
+    const { host, options } = cache
     const known = this.underWay.get(probe.hash)
     const joins = known !== undefined && probe.matches(known.want.key) && cache.holds(known.want)
-    if (joins ? known.followers.length >= MOST_FOLLOWERS : host.flights >= MOST_FLIGHTS) {
+    if (joins ? known.followers.length >= options.maxFollowers : this.count >= options.maxFetches) {
+      rule.misses++
       rule.crowded++
       return 'go'
     }
@@ -68,8 +66,9 @@ export class Flights {
       known.followers.push(delay)
       return 'wait'
     }
+    rule.misses++
     const flight: Flight = { want: cache.want(probe, rule), followers: [delay], pttl: Number.NaN }
-    host.flights++
+    this.count++
     this.underWay.set(probe.hash, flight)
     const args = argumentsOf(request)
     const key = prefix.length === 0 ? args[1] : Buffer.concat([prefix, args[1]])
@@ -77,21 +76,22 @@ export class Flights {
     cache.source?.fetch(cache.index, host.pttl, encodeRequest([PTTL, key]), protocol, (_type, reply) => {
       if (reply !== undefined) flight.pttl = readPttl(reply, 0, reply.length)
     })
-    cache.source?.fetch(cache.index, spec, encodeRequest(args), protocol, (type, reply) =>
-      this.land(flight, type, reply),
+    cache.source?.fetch(cache.index, spec, encodeRequest(args), protocol, (type, reply, late) =>
+      this.land(flight, type, reply, late),
     )
     return 'wait'
   }
 
-  private land(flight: Flight, type: number, reply: Buffer | undefined): void {
+  /** `late`: nothing came in time. Then who waited has what is left of its own. */
+  private land(flight: Flight, type: number, reply: Buffer | undefined, late: boolean): void {
     const { cache } = this
     const { want, followers } = flight
-    cache.host.flights--
+    this.count--
     if (this.underWay.get(want.key.hash) === flight) this.underWay.delete(want.key.hash)
     // First: whoever comes while the others are answered finds it.
-    if (reply !== undefined && isKept(type, reply, 0)) cache.keep(want, flight.pttl, type, reply, 0, reply.length)
+    if (reply !== undefined && isKept(type, reply, 0)) cache.keep(want, flight.pttl, reply, 0, reply.length)
     const answer = reply !== undefined && isAnswer(type, reply) ? reply : undefined
-    for (const delay of followers) if (!delay.over) delay.resolve(answer)
+    for (const delay of followers) if (!delay.over) delay.resolve(answer, late)
   }
 }
 

@@ -2,7 +2,7 @@ import type { Fill } from '../../commands/effects.ts'
 import { ARRAY, BULK, NULL } from '../../resp/type-bytes.ts'
 import type { Session } from '../../session/session.ts'
 import type { PolicyRequest, Ruling, Verdict } from '../policy.ts'
-import type { Entry } from './entries.ts'
+import type { Entries } from './entries.ts'
 import { MOST_ASKED } from './entry-key.ts'
 import type { Fills } from './fills.ts'
 import type { TenantCache } from './tenant-cache.ts'
@@ -27,7 +27,8 @@ export function readMany(
   if (first === undefined || ruling.delay !== undefined || (!idle && request.inTransaction)) return 'go'
   const { fresh, host } = cache
   const keeps = fresh && cache.source?.down === false
-  const found: Entry[] = []
+  /** Addresses of entries: no entry is stored before they are used, and none of them dropped. */
+  const found: number[] = []
   let fills: (Fill | undefined)[] | undefined
   let stale = false
   let wanted = 0
@@ -39,8 +40,8 @@ export function readMany(
     const probe = host.probe.set(host.get.index, protocol, db, cache.stateOf(session), buf, args, i, 1)
     const entry = cache.find(probe, rule, fresh)
     if (entry !== undefined) {
-      found.push(entry)
-      size += entry.replyEnd - entry.argsEnd
+      found.push(entry.address)
+      size += entry.replyLength
       stale ||= cache.stale
     } else if (keeps && wanted < MOST_KEPT && !cache.isLarge(probe)) {
       wanted++
@@ -53,9 +54,9 @@ export function readMany(
     if (stale) first.staleServed++
     else {
       first.hits++
-      for (const entry of found) touches.hit(cache, session, entry)
+      for (const address of found) touches.hit(cache, session, cache.entries.at(address))
     }
-    ruling.answer = arrayOf(found)
+    ruling.answer = arrayOf(cache.entries, found, size)
     return 'reply'
   }
   first.misses++
@@ -73,15 +74,12 @@ interface ManyParts {
 /** Bytes of a reply that is put together here. */
 const MOST_SPLICED = 1024 * 1024
 
-/** One reply of all of theirs. */
-function arrayOf(entries: readonly Entry[]): Buffer {
-  const head = `*${entries.length}\r\n`
-  let size = head.length
-  for (const { argsEnd, replyEnd } of entries) size += replyEnd - argsEnd
-  const reply = Buffer.allocUnsafe(size)
+/** One reply of all of theirs, which have `size` bytes. */
+function arrayOf(entries: Entries, addresses: readonly number[], size: number): Buffer {
+  const head = `*${addresses.length}\r\n`
+  const reply = Buffer.allocUnsafe(head.length + size)
   let at = reply.write(head, 'latin1')
-  // Not their views: these would keep the memory of entries for themselves.
-  for (const { bytes, argsEnd, replyEnd } of entries) at += bytes.copy(reply, at, argsEnd, replyEnd)
+  for (const address of addresses) at = entries.at(address).copyReply(reply, at)
   return reply
 }
 

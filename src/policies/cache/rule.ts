@@ -12,6 +12,7 @@ export class CachedRule implements CacheRuleView {
   crowded = 0
   coalesced = 0
   stored = 0
+  skipped = 0
   invalidations = 0
   expired = 0
 
@@ -25,7 +26,7 @@ export class CachedRule implements CacheRuleView {
   }
 
   view(): CacheRuleView {
-    const { keys, hits, staleServed, misses, crowded, coalesced, stored, invalidations, expired } = this
-    return { keys, hits, staleServed, misses, crowded, coalesced, stored, invalidations, expired }
+    const { keys, hits, staleServed, misses, crowded, coalesced, stored, skipped, invalidations, expired } = this
+    return { keys, hits, staleServed, misses, crowded, coalesced, stored, skipped, invalidations, expired }
   }
 }

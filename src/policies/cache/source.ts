@@ -20,14 +20,14 @@ export interface CacheSource {
   readonly evicts: boolean
   /**
    * A request of Keyward's own to the primary, on the shared lanes, raw keys and all. `done` is called once, never at once: with the
-   * whole reply and its RESP type byte, which nobody changes later, or undefined when it was not answered. Calls of one turn
-   * of the event loop go out together, in their order.
+   * whole reply and its RESP type byte, which nobody changes later, or undefined when it was not answered; `late`: because nothing
+   * came in time. Calls of one turn of the event loop go out together, in their order. Whoever calls bounds how many are under way.
    */
   fetch(
     tenantIndex: number,
     spec: CommandSpec,
     request: Buffer,
     protocol: 2 | 3,
-    done: (type: number, reply: Buffer | undefined) => void,
+    done: (type: number, reply: Buffer | undefined, late: boolean) => void,
   ): void
 }

@@ -5,7 +5,8 @@ import type { CacheOptions, Tenant } from '../../session/tenant.ts'
 import type { KeyPart } from '../key-part.ts'
 import { isNull, isOfNothing } from './absent.ts'
 import type { CacheView } from './cache-view.ts'
-import { Entries, type Entry, LARGEST_SHARE } from './entries.ts'
+import { Entries, LARGEST_SHARE } from './entries.ts'
+import type { Entry } from './entry.ts'
 import type { EntryKey, EntryProbe } from './entry-key.ts'
 import type { Generations } from './generations.ts'
 import type { HashState, KeyHash } from './key-hash.ts'
@@ -25,9 +26,6 @@ export interface CacheHost {
   readonly probe: EntryProbe
   readonly keys: KeyList
   readonly generations: Generations
-  /** Under way, for all tenants. */
-  flights: number
-  fills: number
   /** 0 to 1. */
   random(): number
 }
@@ -182,7 +180,7 @@ export class TenantCache {
   /**
    * Keeps buf[start..end), the reply that was wanted, if it still holds. `pttl`: as readPttl has it, of the key, asked for after `askedAt`.
    */
-  keep(want: Want, pttl: number, type: number, buf: Buffer, start: number, end: number): void {
+  keep(want: Want, pttl: number, buf: Buffer, start: number, end: number): void {
     if (!this.holds(want)) return
     const { clock, get } = this.host
     const { key, rule, askedAt } = want
@@ -193,7 +191,7 @@ export class TenantCache {
     if (expiresAt <= clock.now) return
     const { slot, generation, tenantEpoch, feedEpoch } = want
     const stamp = { slot, generation, tenantEpoch, feedEpoch, storedAt: clock.now, expiresAt }
-    const done = this.entries.store(key, stamp, type, buf, start, end)
+    const done = this.entries.store(key, stamp, buf, start, end)
     if (done === 'stored') rule.stored++
     else this.rejected++
     if (done === 'large') this.tooLarge(want)

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { PerSecond } from '../../lib/per-second.ts'
 import { encodeRequest } from '../../resp/request-encoder.ts'
 import type { Session } from '../../session/session.ts'
-import type { Entry } from './entries.ts'
+import type { Entry } from './entry.ts'
 import type { TenantCache } from './tenant-cache.ts'
 
 /** Milliseconds between two for the same entry. */
@@ -28,13 +28,13 @@ export class Touches {
   /** The session was answered from this entry. */
   hit(cache: TenantCache, session: Session, entry: Entry): void {
     const { now } = this.clock
-    if (now - entry.touchedAt >= INTERVAL) this.due(cache, session, entry, now)
+    if (entry.sinceTouched(now) >= INTERVAL) this.due(cache, session, entry, now)
   }
 
   private due({ source, index }: TenantCache, { prefix, noTouch }: Session, entry: Entry, now: number): void {
     if (source?.evicts !== true || noTouch || !this.rate.take(now)) return
-    entry.touchedAt = now
-    const key = Buffer.concat([prefix, entry.bytes.subarray(0, entry.keyEnd)])
+    entry.touch(now)
+    const key = Buffer.concat([prefix, entry.bytes.subarray(entry.start, entry.keyEnd)])
     source.fetch(index, this.touch, encodeRequest([TOUCH, key]), entry.protocol, nothing)
   }
 }

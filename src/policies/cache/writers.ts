@@ -47,6 +47,11 @@ export class Writers {
     else if (count > 0) measure(ruling, new KeysMeter(generations, this.slots.slice(0, count)))
   }
 
+  /** Who wants to know when a request is answered that may write, and was sent before there was this cache. */
+  get unseen(): Meter {
+    return this.everything
+  }
+
   /** A request that may write whatever the tenant has. */
   any(ruling: Ruling): void {
     this.cache.outdate()

@@ -70,6 +70,21 @@ test('what was asked for long ago is forgotten', () => {
   expect(frequencies.of(hash(-1), check(-1))).toBeLessThanOrEqual(9)
 })
 
+test('grown to twice as many items, it tells of all what it told before', () => {
+  const items = 1000
+  const frequencies = new Frequencies(items)
+  for (let i = 0; i < items; i++) for (let n = 0; n <= i % 5; n++) frequencies.note(hash(i), check(i))
+  const before = Array.from({ length: items }, (_, i) => frequencies.of(hash(i), check(i)))
+  const { bytes, capacity } = frequencies
+  frequencies.grow()
+  expect([frequencies.bytes, frequencies.capacity]).toEqual([2 * bytes, 2 * capacity])
+  expect(Array.from({ length: items }, (_, i) => frequencies.of(hash(i), check(i)))).toEqual(before)
+  // And from now on it tells apart what fell together.
+  for (let i = 0; i < items; i++) for (let n = 0; n < 8; n++) frequencies.note(hash(i), check(i))
+  const after = before.map((count, i) => Math.abs(frequencies.of(hash(i), check(i)) - Math.min(15, count + 8)))
+  expect(after.filter((difference) => difference > 0).length).toBeLessThan(items / 20)
+})
+
 test('it takes 16 to 32 bytes for each item', () => {
   for (const items of [100, 1000, 1024, 1025, 100_000]) {
     const { bytes } = new Frequencies(items)

@@ -27,7 +27,7 @@ export interface Fetched {
   /** Its arguments: keys are raw. */
   readonly args: readonly string[]
   readonly protocol: 2 | 3
-  readonly done: (type: number, reply: Buffer | undefined) => void
+  readonly done: (type: number, reply: Buffer | undefined, late: boolean) => void
 }
 
 /** An upstream whose answers the test gives. */
@@ -42,12 +42,12 @@ export class FakeSource implements CacheSource {
     this.fetches.push({ tenant: index, spec, args: argsOf(bytes).args, protocol, done })
   }
 
-  /** The oldest one is answered; undefined: it fails. */
-  answer(reply: string | undefined): Fetched {
+  /** The oldest one is answered; undefined: it fails, because it is `late` or not. */
+  answer(reply: string | undefined, late = false): Fetched {
     const fetched = this.fetches.shift()
     if (fetched === undefined) throw new Error('nothing was fetched')
     const bytes = reply === undefined ? undefined : Buffer.from(reply, 'latin1')
-    fetched.done(bytes?.[0] ?? 0, bytes)
+    fetched.done(bytes?.[0] ?? 0, bytes, late)
     return fetched
   }
 
@@ -90,7 +90,7 @@ export class FakeClient {
       inTransaction: this.inTransaction,
     }
     const verdict = this.chain.onRequest(spec, asked, ruling)
-    return { verdict, answer: ruling.answer?.toString('latin1'), ruling }
+    return { verdict, answer: answerOf(ruling)?.toString('latin1'), ruling }
   }
 
   /** The reply to a request that went upstream with this ruling. */
@@ -105,6 +105,11 @@ export class FakeClient {
   write(...words: readonly string[]): void {
     this.replied(this.ask(...words), '+OK\r\n')
   }
+}
+
+/** What the client is sent. */
+function answerOf({ answer, answerStart, answerEnd }: Ruling): Buffer | undefined {
+  return answerEnd > 0 ? answer?.subarray(answerStart, answerEnd) : answer
 }
 
 export class World {
@@ -183,9 +188,12 @@ export function caching(
   more: Partial<CacheOptions> = {},
   other: Partial<Tenant> = {},
 ): Tenant {
-  const cache = { memory: 1 << 20, rules, maxStaleness: 1000, staleWhileDown: 0, ...more }
+  const cache = { memory: 1 << 20, rules, maxStaleness: 1000, staleWhileDown: 0, ...LIMITS, ...more }
   return tenant('acme', { cache, ...other })
 }
+
+/** As the file has them by default. */
+const LIMITS = { maxFetches: 4096, maxFollowers: 10_000 }
 
 export function bulk(text: string): string {
   return `$${Buffer.byteLength(text, 'latin1')}\r\n${text}\r\n`

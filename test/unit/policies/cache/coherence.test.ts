@@ -182,7 +182,7 @@ class Model {
 
   private answerFetch(): void {
     const fetch = this.answers.shift()
-    fetch?.fetched.done(fetch.reply.charCodeAt(0), Buffer.from(fetch.reply))
+    fetch?.fetched.done(fetch.reply.charCodeAt(0), Buffer.from(fetch.reply), false)
   }
 
   private hear(): void {

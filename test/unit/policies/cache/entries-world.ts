@@ -1,9 +1,10 @@
-import { Entries, type Entry, type Stamp, type Stored } from '../../../../src/policies/cache/entries.ts'
+import { Entries, type Stored } from '../../../../src/policies/cache/entries.ts'
+import type { Entry, Stamp } from '../../../../src/policies/cache/entry.ts'
 import { EntryProbe } from '../../../../src/policies/cache/entry-key.ts'
 import { KeyHash } from '../../../../src/policies/cache/key-hash.ts'
+import { Ruling } from '../../../../src/policies/policy.ts'
 
 const STAMP: Stamp = { slot: 0, generation: 0, tenantEpoch: 0, feedEpoch: 0, storedAt: 0, expiresAt: 1000 }
-const BULK = 0x24
 
 /** Entries with the requests that they are asked by: GET of keys, without a prefix. */
 export class EntriesWorld {
@@ -11,7 +12,7 @@ export class EntriesWorld {
   private readonly hasher = new KeyHash()
   private readonly probe = new EntryProbe(this.hasher)
   private readonly prefix = this.hasher.stateOf(Buffer.alloc(0))
-  private readonly buf = Buffer.alloc(512)
+  private readonly buf = Buffer.alloc(16 * 1024)
   private readonly args = new Int32Array(4)
 
   constructor(memory: number, isDead: (entry: Entry) => boolean = () => false) {
@@ -30,7 +31,17 @@ export class EntriesWorld {
   }
 
   store(key: string, reply: Buffer, stamp: Partial<Stamp> = {}): Stored {
-    return this.entries.store(this.ask(key).key(), { ...STAMP, ...stamp }, BULK, reply, 0, reply.length)
+    return this.entries.store(this.ask(key).key(), { ...STAMP, ...stamp }, reply, 0, reply.length)
+  }
+
+  /** The reply as a client would get it. */
+  reply(key: string): Buffer | undefined {
+    const entry = this.find(key)
+    if (entry === undefined) return undefined
+    const ruling = new Ruling()
+    entry.answer(ruling)
+    const { answer, answerStart, answerEnd } = ruling
+    return answerEnd > 0 ? answer?.subarray(answerStart, answerEnd) : answer
   }
 
   /** What the cache does for a request: was there an entry? */

@@ -74,14 +74,34 @@ test('the same reply many times in one pipeline is asked about once', () => {
 })
 
 test('so many replies wait for their times; the others are not kept', () => {
+  const world = new World(caching([rule('*')], { maxFetches: 10 }))
+  const client = pipelining(world)
+  for (let i = 0; i < 11; i++) client.replied(client.ask('GET', `k${i}`), bulk('v'))
+  expect(world.source.fetches).toHaveLength(10)
+  // The request itself was a miss like any other.
+  expect(world.rule()).toMatchObject({ misses: 11, skipped: 1, crowded: 0 })
+  while (world.source.fetches.length > 0) world.source.answer(':-1\r\n')
+  client.replied(client.ask('GET', 'k10'), bulk('v'))
+  expect(world.source.fetches).toHaveLength(1)
+})
+
+test('nor do more bytes wait for their times than the largest entry may have', () => {
   const world = new World(caching())
   const client = pipelining(world)
-  for (let i = 0; i < 4097; i++) client.replied(client.ask('GET', `k${i}`), bulk('v'))
-  expect(world.source.fetches).toHaveLength(4096)
-  expect(world.rule().crowded).toBe(1)
+  for (let i = 0; i < 10; i++) client.replied(client.ask('GET', `k${i}`), bulk('x'.repeat(30_000)))
+  expect(world.source.fetches).toHaveLength(4)
+  expect(world.rule()).toMatchObject({ misses: 10, skipped: 6 })
   while (world.source.fetches.length > 0) world.source.answer(':-1\r\n')
-  client.replied(client.ask('GET', 'k4096'), bulk('v'))
+  client.replied(client.ask('GET', 'k9'), bulk('x'.repeat(30_000)))
   expect(world.source.fetches).toHaveLength(1)
+})
+
+test('one MGET of many keys whose times nobody can wait for is one miss, and no request is crowded', () => {
+  const world = new World(caching([rule('*')], { maxFetches: 1 }))
+  const client = world.enter()
+  const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
+  client.replied(client.ask('MGET', ...keys), `*20\r\n${bulk('v').repeat(20)}`)
+  expect(world.rule()).toMatchObject({ misses: 1, skipped: 19, crowded: 0 })
 })
 
 test('effects of other policies stay', () => {
