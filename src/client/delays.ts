@@ -1,5 +1,5 @@
 import type { Delay } from '../commands/delay.ts'
-import type { Exchange } from '../commands/exchange.ts'
+import { type Exchange, LEAST_PATIENCE } from '../commands/exchange.ts'
 import type { Clock } from '../lib/clock.ts'
 
 /** The client, as the place needs it. */
@@ -38,8 +38,16 @@ export class Delays {
       if (delay.due < Number.POSITIVE_INFINITY && delay.arm()) this.wake(client, delay, delay.due - now)
       return true
     }
+    if (delay.spends && delay.answer === undefined && !this.spend(x)) delay.error = 'UPSTREAMTIMEOUT'
     this.release(x, false)
     return false
+  }
+
+  /** x has waited for the upstream since it was received; false: for as long as it may. */
+  private spend(x: Exchange): boolean {
+    const left = x.patience - (this.clock.now - x.receivedAt)
+    x.patience = Math.max(left, LEAST_PATIENCE)
+    return left > 0
   }
 
   private wake(client: DelayedClient, delay: Delay, time: number): void {

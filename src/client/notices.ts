@@ -26,6 +26,13 @@ export class Notices {
     this.log.warn({ tenant, command, reason }, `${command.toUpperCase()} refused: ${reason}; ${explain}`)
   }
 
+  /** A request of this command was not executed, for a reason that has to do with what was to follow it. */
+  declined(tenant: string, command: string, code: ErrorCode, now: number): void {
+    if (!this.due(`${tenant} !${code}`, now)) return
+    const { when, cure } = ERRORS[code]
+    this.log.warn({ tenant, command, code }, `${command.toUpperCase()} refused: ${when}; ${cure}`)
+  }
+
   /** A client was closed because of a limit. */
   cut(tenant: string, address: string, code: ErrorCode, now: number): void {
     if (!this.due(`${tenant} !${code}`, now)) return

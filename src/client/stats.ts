@@ -51,6 +51,11 @@ export class Stats {
   pushes = 0
   /** Clients times names that they are subscribed to, now. */
   subscriptions = 0
+  /** Clients that track now, what they have been told of, and pairs of a key and a client that has read it: now, and those that made room. */
+  trackers = 0
+  invalidations = 0
+  trackedKeys = 0
+  trackingEvicted = 0
   readonly errors = new Map<ErrorCode, number>()
   /** By reason. The reasons are those of the command table: a short, fixed list. */
   readonly refusals = new Map<string, number>()

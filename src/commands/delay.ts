@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../errors.ts'
+
 /** Tells a policy what a reply was. */
 export interface Meter {
   /**
@@ -32,6 +34,10 @@ export class Delay {
   refusal: string | undefined = undefined
   /** Set: the exchange is answered these bytes, a whole reply, instead of being sent. */
   answer: Buffer | undefined = undefined
+  /** Set: it is answered by this error of Keyward's own. */
+  error: ErrorCode | undefined = undefined
+  /** It waited for the upstream, so the time is part of the exchange's patience. */
+  spends = false
   /** Somebody waits for settle(). */
   onSettled: (() => void) | undefined = undefined
   private readonly onEnd: (dropped: boolean) => void
@@ -52,9 +58,13 @@ export class Delay {
     this.onSettled?.()
   }
 
-  /** From the policy: it is answered by `reply`, which never changes; undefined: it goes on, now. */
-  resolve(reply: Buffer | undefined): void {
+  /**
+   * From the policy: it is answered by `reply`, which never changes; undefined: it goes on, now. `spends`: then with what is left of
+   * its patience.
+   */
+  resolve(reply: Buffer | undefined, spends = false): void {
     this.answer = reply
+    this.spends = spends
     this.settle(Number.NEGATIVE_INFINITY)
   }
 

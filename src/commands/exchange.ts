@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
+import type { Tenant } from '../session/tenant.ts'
 import type { Delay, Meter } from './delay.ts'
 import type { Effects } from './effects.ts'
 import type { CommandSpec } from './spec.ts'
@@ -42,7 +43,7 @@ export function mayMove(from: Place, to: Place): boolean {
     case 'held':
       return from === 'reading' || from === 'barrier' || from === 'scheduled' || from === 'sent'
     case 'barrier':
-      return from === 'reading' || from === 'delayed' || from === 'scheduled' || from === 'sent'
+      return from !== 'abandoned' && from !== 'answered' && from !== 'barrier'
     case 'delayed':
       return from === 'reading'
     case 'running':
@@ -113,6 +114,11 @@ export interface ExchangeClient {
   overheard(x: Exchange, frame: Buffer): void
   /** One of the requests behind x was answered by an error. */
   followerFailed(x: Exchange): void
+  /**
+   * x, which runs as a user of its own, was not executed: the server did not let that user in, or does not have the script;
+   * `error` is what it said. True: the client keeps it, and has it prepared again.
+   */
+  notLetIn(x: Exchange, error: string): boolean
   /** x, which blocks on a pin, was not executed. True: it is issued again, and the client keeps it. */
   reissue(x: Exchange): boolean
   /** Answers x with an error of our own, or, when its reply has begun to reach the client, breaks the connection off. */
@@ -132,6 +138,9 @@ export interface ExchangeClient {
 }
 
 const NONE = Buffer.alloc(0)
+
+/** Milliseconds: an exchange that has waited elsewhere has this much patience left, or none. Time is looked at about as often. */
+export const LEAST_PATIENCE = 100
 
 /** One request with its reply slot. */
 export class Exchange {
@@ -155,7 +164,7 @@ export class Exchange {
   /** When it was written; when it was first held, while it is held. */
   since = 0
   heldAt = 0
-  /** Milliseconds from writing to the first byte of the reply; 0 = as long as it takes. */
+  /** Milliseconds from writing to the first byte of the reply; 0 = as long as it takes. As configured, or LEAST_PATIENCE or more. */
   patience = 0
   /** Replies of the upstream to drop before the one that counts (the PING in front of WAIT). */
   swallow = 0
@@ -169,6 +178,11 @@ export class Exchange {
   mute = false
   /** In front of the keys of this request upstream. */
   prefix: Buffer = NONE
+  /**
+   * As whose user the upstream runs it: on a lane its bytes begin and end with a login, on a pin it asks for one that is
+   * that user's. undefined: as any other.
+   */
+  as: Tenant | undefined = undefined
   /** May keep its connection busy for as long as it likes (BLPOP, WAIT); only on a pin. */
   blocks = false
   /** Which way it goes, decided when it was read. */

@@ -1,3 +1,4 @@
+import { type Meter, Meters } from '../commands/delay.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import type { Session } from '../session/session.ts'
 import type { Tenant } from '../session/tenant.ts'
@@ -20,6 +21,11 @@ class Chain implements ClientPolicy {
       if (one === 'wait') verdict = one
     }
     return verdict
+  }
+
+  underWay(spec: CommandSpec): Meter | undefined {
+    const meters = this.policies.map((policy) => policy.underWay?.(spec)).filter((meter) => meter !== undefined)
+    return meters.length > 1 ? new Meters(meters.flatMap(({ parts }) => parts)) : meters[0]
   }
 
   leave(): void {

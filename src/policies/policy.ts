@@ -67,6 +67,11 @@ export class Ruling {
 /** One policy for one client, from its login to its end. */
 export interface ClientPolicy {
   onRequest(spec: CommandSpec, request: PolicyRequest, ruling: Ruling): Verdict
+  /**
+   * A request of this command was let pass under an earlier configuration, and is not answered yet: who wants to know when it is.
+   * Absent: nobody.
+   */
+  underWay?(spec: CommandSpec): Meter | undefined
   /** The client has left, or is somebody else now. */
   leave(): void
 }

@@ -1,19 +1,17 @@
 import { Exchange, type ExchangeClient, type Via } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
-import type { Invalidations } from './invalidations/invalidations.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Hearer } from './invalidations/hearer.ts'
 import type { Node } from './node.ts'
 import { RawKeys } from './raw-keys.ts'
 
-/** Gets a whole reply and its RESP type byte, or undefined (and 0) when there was none. */
-type Done = (type: number, reply: Buffer | undefined) => void
+/** Gets a whole reply and its RESP type byte, or undefined (and 0) when there was none; `late`: in time. */
+type Done = (type: number, reply: Buffer | undefined, late: boolean) => void
 
 /**
- * Fetches of one tenant that may be under way, in each protocol. Beyond, there are none: whoever asks goes upstream as if there were
- * no cache.
+ * Fetches of one tenant in one protocol: exchanges like those of a client, on the shared lanes, that only read. Limit: whoever calls
+ * has one (`cache.maxFetches`), and those that were given up count for the lane, as of any client.
  */
-const MOST = 10_000
-
-/** Fetches of one tenant in one protocol: exchanges like those of a client, on the shared lanes, that only read. */
 class Fetcher implements ExchangeClient {
   pending = 0
   via: Via | undefined = undefined
@@ -55,19 +53,19 @@ class Fetcher implements ExchangeClient {
   deliver(x: Exchange, type: number, buf: Buffer, start: number, end: number, stable: boolean): boolean {
     // One that came in pieces has been put together in bytes of its own.
     const own = stable && start === 0 && end === buf.length ? buf : Buffer.from(buf.subarray(start, end))
-    ;(x.note as Done)(type, own)
+    ;(x.note as Done)(type, own, false)
     return true
   }
 
-  fail(x: Exchange): void {
-    if (this.scheduling) setImmediate(x.note as Done, 0, undefined)
-    else (x.note as Done)(0, undefined)
+  fail(x: Exchange, code: ErrorCode): void {
+    if (this.scheduling) setImmediate(x.note as Done, 0, undefined, false)
+    else (x.note as Done)(0, undefined, code === 'UPSTREAMTIMEOUT')
   }
 
   requeue(again: readonly Exchange[]): void {
     for (const x of again) {
       x.moveTo('answered')
-      this.fail(x)
+      this.fail(x, 'UPSTREAMDOWN')
     }
   }
 
@@ -82,6 +80,9 @@ class Fetcher implements ExchangeClient {
   }
   overheard(): void {}
   followerFailed(): void {}
+  notLetIn(): boolean {
+    return false
+  }
   emit(): void {}
   kept(): void {}
   pinReady(): void {}
@@ -93,7 +94,7 @@ class Fetcher implements ExchangeClient {
 
 /** What the near cache needs of one upstream: what is behind keys, and whether that has changed since. */
 export class UpstreamCacheSource {
-  readonly feed: Invalidations
+  readonly feed: Hearer
   private readonly primary: Node
   /** By tenant and protocol. */
   private readonly fetchers: (Fetcher | undefined)[] = []
@@ -101,7 +102,7 @@ export class UpstreamCacheSource {
   /** Fetches that were not made. */
   private refused = 0
 
-  constructor(primary: Node, feed: Invalidations) {
+  constructor(primary: Node, feed: Hearer) {
     this.primary = primary
     this.feed = feed
   }
@@ -120,17 +121,17 @@ export class UpstreamCacheSource {
 
   /**
    * Sends a request for raw keys, whole, to the primary, as a client's would be: held while it is away, repeated when its connection
-   * is lost. `done` is called once, never at once: with the reply, which nobody changes later, or undefined when there was none, or
-   * when writes to one of the keys would not be heard of; once Keyward stops, not at all. Those of one tenant and protocol that are made in one turn of the event loop go
+   * is lost. `done` is called once, never at once: with the reply, which nobody changes later, or undefined when there was none (`late`:
+   * in time), or when writes to one of the keys would not be heard of; once Keyward stops, not at all. Those of one tenant and protocol that are made in one turn of the event loop go
    * out together, and are executed in their order.
    */
   fetch(tenantIndex: number, spec: CommandSpec, request: Buffer, protocol: 2 | 3, done: Done): void {
-    const fetcher = this.fetcher(tenantIndex, protocol)
-    if (this.primary.ended || fetcher.pending >= MOST || !this.covered(spec, request)) {
+    if (this.primary.ended || !this.covered(spec, request)) {
       this.refused++
-      setImmediate(done, 0, undefined)
+      setImmediate(done, 0, undefined, false)
       return
     }
+    const fetcher = this.fetcher(tenantIndex, protocol)
     const { at } = this.keys
     const { bigKeys } = this.primary
     fetcher.fetch(spec, request, !bigKeys.empty && bigKeys.has(NONE, request, at[0], at[1]), done)
@@ -149,7 +150,7 @@ export class UpstreamCacheSource {
     return (this.fetchers[at] ??= new Fetcher(this.primary, tenantIndex, protocol))
   }
 
-  /** Fetches under way, and those that were not made: too many were, or writes to their keys would not be heard of. */
+  /** Fetches under way, and those that were not made: writes to their keys would not be heard of. */
   view() {
     let pending = 0
     for (const fetcher of this.fetchers) pending += fetcher?.pending ?? 0

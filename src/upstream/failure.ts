@@ -46,7 +46,18 @@ export function close(x: Exchange): void {
 }
 
 /** The request will not be repeated (or never was sent) and its client is told so. */
-export function fail(x: Exchange, code: 'UPSTREAMDOWN' | 'OUTCOMEUNKNOWN' | 'EXECABORT' | 'BADUPSTREAM'): void {
+export function fail(
+  x: Exchange,
+  code: 'UPSTREAMDOWN' | 'OUTCOMEUNKNOWN' | 'EXECABORT' | 'BADUPSTREAM' | 'NOEXPIRY',
+): void {
   x.client.fail(x, code)
   close(x)
+}
+
+/** x, which has to run as a user of its own, cannot be sent where it should go. */
+export function notLetIn(x: Exchange): void {
+  x.client.pending--
+  if (x.client.notLetIn(x, 'the upstream lets nobody make users')) return
+  x.client.pending++
+  fail(x, 'UPSTREAMDOWN')
 }

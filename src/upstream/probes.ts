@@ -5,11 +5,13 @@ import { Health } from './health.ts'
 import { healthReport } from './health-report.ts'
 import { parseInfo } from './info.ts'
 import type { UpstreamOptions } from './options.ts'
+import type { ServerFacts } from './server-facts.ts'
 import { askSynced, type Synced } from './synced.ts'
 
 /** What probes ask of their node. */
 export interface ProbesHost {
   readonly options: UpstreamOptions
+  readonly facts: ServerFacts
   /** Learns what INFO says of the server. `at`: clock time at which it was asked. */
   readonly whereabouts: { probed(info: ReadonlyMap<string, string>, at: number): void }
   now(): number
@@ -57,6 +59,16 @@ export class Probes {
     this.control.ask(lane, ['INFO'], now, request, (reply) => {
       this.waiting = false
       this.answered(reply, now, ping)
+    })
+    this.askForExpiry(lane, now)
+  }
+
+  private askForExpiry(lane: Connection, now: number): void {
+    const { facts, options } = this.host
+    const question = facts.expiry.due ? facts.expiry.question(facts.knowsExpireNx) : undefined
+    if (question === undefined) return
+    this.control.ask(lane, question, now, options.timeouts.request, (reply) => {
+      if (reply !== undefined) facts.learnedExpiry(reply)
     })
   }
 

@@ -1,3 +1,7 @@
+import type { Offers } from '../commands/offers.ts'
+
+import { ExpiryRight } from './expiry-right.ts'
+
 export interface FactsLog {
   info(fields: object, text: string): void
   warn(fields: object, text: string): void
@@ -8,9 +12,11 @@ export const POWERS = {
   'client id': 'after a lost connection, an old write may still be executed behind a newer one',
   'client kill': 'after a lost connection, an old write may still be executed behind a newer one',
   'client no-evict': 'maxmemory-clients of the upstream may close lanes',
+  command: 'commands of modules are refused, and those of newer servers are sent to it unseen',
   'client unblock': 'CLIENT UNBLOCK of tenants unblocks nobody',
   info: 'its version and LOADING are not seen in advance',
   role: 'a replica is known by what it refuses only, and READONLY is passed on',
+  pexpire: 'writes that an expiry has to follow, by the ttl rules of their tenant, are refused',
 } as const
 export type Power = keyof typeof POWERS
 
@@ -32,8 +38,14 @@ export class ServerFacts {
   /** Redis' words. Unknown: not connected yet, or neither ROLE nor INFO is open to us. */
   role: Role | 'unknown' = 'unknown'
   resp3 = true
+  /** Its commands; undefined: not known yet, or not to be known. */
+  offers: Offers | undefined = undefined
+  /** run_id of the server whose commands these are. */
+  private offeredBy: string | undefined = undefined
   /** `notify-keyspace-events`; undefined: not known yet, or not to be known. */
   events: string | undefined = undefined
+  /** Whether its user may do what ttl rules need. */
+  readonly expiry = new ExpiryRight()
   private readonly upstream: string
   private readonly log: FactsLog
   private readonly said = new Set<string>()
@@ -47,6 +59,16 @@ export class ServerFacts {
     return this.info.get('redis_version')
   }
 
+  /** PEXPIRE knows NX there: Redis 7.0 or newer. What is not known counts as older. */
+  get knowsExpireNx(): boolean {
+    return Number.parseInt(this.version ?? '', 10) >= 7
+  }
+
+  /** `reply`: to the question of `expiry`. */
+  learnedExpiry(reply: string): void {
+    if (this.expiry.judge(reply)) this.missing('pexpire', reply.trimEnd())
+  }
+
   /** `at`: clock time at which it was asked for. */
   learned(info: ReadonlyMap<string, string>, at: number): void {
     this.info = info
@@ -54,6 +76,16 @@ export class ServerFacts {
     this.runId = info.get('run_id') ?? ''
     const role = info.get('role')
     if (isRole(role)) this.role = role
+  }
+
+  /** Nobody has asked this server for its commands yet. */
+  asksOffers(): boolean {
+    return this.offeredBy !== this.runId
+  }
+
+  offered(offers: Offers | undefined): void {
+    this.offers = offers
+    this.offeredBy = this.runId
   }
 
   noResp3(): void {

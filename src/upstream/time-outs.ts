@@ -1,4 +1,4 @@
-import type { Exchange } from '../commands/exchange.ts'
+import { type Exchange, LEAST_PATIENCE } from '../commands/exchange.ts'
 import { FLAG } from '../commands/spec.ts'
 import type { Connection } from './connection.ts'
 import { fail } from './failure.ts'
@@ -24,11 +24,14 @@ export function checkTimeOuts(
   const head = queue.head
   if (head === undefined) return false
   let late = false
+  const least = Math.min(request, LEAST_PATIENCE)
   for (let x: Exchange | undefined = head; x !== undefined; x = x.next) {
     if (x.place === 'scheduled') break
     if (x.place !== 'sent' || x.patience === 0) continue
-    // Those behind it were sent later.
-    if (now - x.since <= x.patience) break
+    const waited = now - x.since
+    // Those behind it were sent later. Some of them may have less patience, but none less than this.
+    if (waited <= least) break
+    if (waited <= x.patience) continue
     if (connection.begun(x)) continue
     queue.abandon(x)
     late = true

@@ -296,6 +296,40 @@ test('the server hangs: everybody who follows is told so, in time', async () => 
   expect(await hits(first, bare, 'k')).toBe(true)
 })
 
+test('a fetch that times out: each who waits for it waits one time-out in all, counted from its own request', {
+  timeout: 60_000,
+}, async () => {
+  const REQUEST = 4000
+  const first = await start({ timeouts: { request: `${REQUEST}ms` } })
+  const [second, third, writer] = [await connect(), await connect(), await connect()]
+  await first.command('SET', 'k', 'v')
+  const took = async (client: RawClient) => {
+    const begun = performance.now()
+    client.send(request('GET', 'k'))
+    expect(await received(client)).toMatch(/^-UPSTREAMTIMEOUT /)
+    return performance.now() - begun
+  }
+  hold()
+  const all = [took(first), took(second)]
+  expect(await waiting(2)).toBe(true)
+  // The flight is half over when this one boards it, so it has half of its own time left, which it spends upstream.
+  await new Promise((resolve) => setTimeout(resolve, REQUEST / 2))
+  all.push(took(third))
+  // This one is in front of it there, and has all of its time.
+  await new Promise((resolve) => setTimeout(resolve, 0.45 * REQUEST))
+  writer.send(request('SET', 'l', 'v'))
+  for (const time of await Promise.all(all)) {
+    expect(time).toBeGreaterThan(REQUEST - 100)
+    expect(time).toBeLessThan(1.35 * REQUEST)
+  }
+  const { errors } = keyward.proxy.stats(keyward.proxy.config.tenants.get('acme'))
+  expect(errors.get('UPSTREAMTIMEOUT')).toBe(3)
+  net.release()
+  await received(writer)
+  expect(await eventually(async () => (await first.command('GET', 'k')) === '$1\r\nv\r\n')).toBe(true)
+  expect(await hits(first, bare, 'k')).toBe(true)
+})
+
 test('what follows a read that waits is answered behind it, in its order', async () => {
   const first = await start()
   const client = await connect()

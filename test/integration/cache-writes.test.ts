@@ -175,7 +175,8 @@ async function run(side: Side, name: string, way: string, row: WriteRow): Promis
 test('there is a row for every write command that is open for tenants', () => {
   const open = buildTable()
     .all()
-    .filter((spec) => spec.open === 'tenant' && (spec.flags & FLAG.WRITE) !== 0)
+    // Those of newer servers are in newer-servers.test.ts.
+    .filter((spec) => spec.open === 'tenant' && spec.presence === 'always' && (spec.flags & FLAG.WRITE) !== 0)
     .map((spec) => spec.name)
   expect(Object.keys(WRITE_ROWS).sort()).toEqual(open.sort())
 })

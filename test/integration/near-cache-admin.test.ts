@@ -216,9 +216,11 @@ test('what times to live do is counted, by rule, and what a dry run would do', a
 })
 
 test('times that the upstream refuses to set are counted, and said', async () => {
-  await redis.cli('ACL', 'SETUSER', 'weak', 'on', '>secret', '~*', '&*', '+@all', '-pexpire')
-  await start({ ttl: [{ keys: 'job:*', default: '1h' }] }, {}, { user: 'weak', password: 'secret' })
+  await start({ ttl: [{ keys: 'job:*', default: '1h' }] }, {}, { walls: 'off' })
   const client = await connect()
+  expect(await client.command('RPUSH', 'job:0', 'v')).toBe(':1\r\n')
+  // Had it been so from the start, Keyward would have known, and refused the write.
+  await redis.cli('ACL', 'SETUSER', 'default', '-pexpire')
   expect(await client.command('RPUSH', 'job:1', 'v')).toBe(':1\r\n')
   expect(await metric('keyward_ttl_failures_total{tenant="acme",rule="job:*",mode="enforced"}')).toBe(1)
   expect(await type('status')).toContain('times to live: 1 were refused by the upstream; the keys may be without\n')

@@ -116,6 +116,20 @@ test('a reload changes the rules for clients that are there, between two request
   await expectLeft('job:3', HOUR)
 })
 
+test('GT and LT are judged by the time that `max` leaves of what the client asked for', async () => {
+  const week = 7 * 24 * 3600
+  for (const [hours, option, reply, left] of [
+    [3, 'GT', 1, 4],
+    [72, 'GT', 0, 72],
+    [72, 'LT', 1, 4],
+    [3, 'LT', 0, 3],
+  ] as const) {
+    await bare.command('SET', 'acme:job:1', 'v', 'EX', hours * 3600)
+    expect(await client.command('EXPIRE', 'job:1', week, option)).toBe(`:${reply}\r\n`)
+    await expectLeft('job:1', left * HOUR, `${option} with ${hours} h left`)
+  }
+})
+
 describe('what others see of it', () => {
   test('MONITOR of the tenant shows the requests as its clients sent them', async () => {
     const watcher = await stage.keyward.connect({ password: 'acme' })

@@ -38,7 +38,8 @@ async function start(
 ): Promise<void> {
   const ttl = [{ keys: '*', default: '1h' }]
   const tenants = { acme: { upstream: 'main', users: { default: { password: 'acme' } }, ttl, ...more } }
-  keyward = await startKeyward(configFor(through, { tenants }, upstream))
+  // What plays an old server is none, and would get walls, which an old one cannot have.
+  keyward = await startKeyward(configFor(through, { tenants }, { walls: 'off', ...upstream }))
 }
 
 const connect = () => keyward.connect({ password: 'acme' })
@@ -373,21 +374,6 @@ describe('a server that refuses for a while', () => {
     const after = await client.exchange(pieces(['INCR', 'a'], ['MULTI'], ['INCR', 'b'], ['EXEC'], ['INCR', 'a']), 5)
     expect(after.map(String)).toEqual([':1\r\n', '+OK\r\n', '+QUEUED\r\n', '*1\r\n:1\r\n', ':2\r\n'])
     for (const key of ['a', 'b']) expect(await pttl(key)).toBeGreaterThan(0)
-    client.destroy()
-  })
-
-  test('a service user that may not PEXPIRE: the write goes on, and the failure is counted', async () => {
-    await bare.command('ACL', 'SETUSER', 'service', 'on', 'nopass', '~*', '&*', '+@all', '-pexpire')
-    await start({ user: 'service', password: 'x' })
-    const client = await connect()
-    const replies = await client.exchange(
-      pieces(['INCR', 'a'], ['SET', 'b', 1], ['MSET', 'c', 1, 'd', 2], ['GET', 'a']),
-      4,
-    )
-    expect(replies.map(String)).toEqual([':1\r\n', '+OK\r\n', '+OK\r\n', '$1\r\n1\r\n'])
-    expect(await pttl('a')).toBe(-1)
-    expect(await pttl('b')).toBeGreaterThan(0)
-    expect(keyward.proxy.view().ttl).toMatchObject([{ defaulted: 4, failed: 3 }])
     client.destroy()
   })
 })

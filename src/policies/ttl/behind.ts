@@ -1,4 +1,4 @@
-import type { Expiry } from '../../commands/effects.ts'
+import { Expiries } from '../../commands/expiries.ts'
 import { findKeys } from '../../commands/keys.ts'
 import { type CommandSpec, KeyList } from '../../commands/spec.ts'
 import type { PolicyRequest, Ruling, Verdict } from '../policy.ts'
@@ -15,19 +15,26 @@ export function defaultBehind(rule: Rule, request: PolicyRequest, i: number, rul
 
 /** The same with this time, in milliseconds, uncounted. */
 export function expireBehind(rule: Rule, request: PolicyRequest, i: number, time: number, ruling: Ruling): void {
-  if (!rule.dryRun) addExpiry(rule, { key: keyOf(request, i), time }, ruling)
+  if (!rule.dryRun) addExpiry(rule, request, i, time, undefined, ruling)
 }
 
-/** One more key of the request. Errors are counted by the rule of its first. */
-export function addExpiry(rule: Rule, expiry: Expiry, ruling: Ruling): void {
+/**
+ * One more key of the request: argument i; `prefix`: of another database than its own. Errors are counted by the rule of the first
+ * one.
+ */
+export function addExpiry(
+  rule: Rule,
+  { buf, args }: PolicyRequest,
+  i: number,
+  time: number,
+  prefix: Buffer | undefined,
+  ruling: Ruling,
+): void {
   const { effects } = ruling
-  const expiries = effects?.expiries === undefined ? [expiry] : [...effects.expiries, expiry]
-  ruling.effects = { ...effects, expiries, expiryFailed: effects?.expiryFailed ?? rule.onFailure }
-}
-
-/** A copy of argument i. */
-export function keyOf({ buf, args }: PolicyRequest, i: number): Buffer {
-  return Buffer.from(buf.subarray(args[2 * i], args[2 * i + 1]))
+  const [start, end] = [args[2 * i], args[2 * i + 1]]
+  const expiries = effects?.expiries ?? new Expiries(end - start)
+  expiries.add(buf, start, end, time, prefix)
+  if (effects?.expiries === undefined) ruling.effects = { ...effects, expiries, expiryFailed: rule.onFailure }
 }
 
 /** For commands that write one key, at a fixed place, and say nothing of its expiry. */
@@ -48,6 +55,13 @@ export class OneBehind implements Treatment {
   }
 }
 
+/** Of all keys, whether or not a rule matches. */
+function keyBytes({ at, count }: KeyList, { args, argc }: PolicyRequest): number {
+  let bytes = 0
+  for (let k = 0; k < count && at[k] < argc; k++) bytes += args[2 * at[k] + 1] - args[2 * at[k]]
+  return bytes
+}
+
 /** The same for those that write every key they name. */
 export class AllBehind implements Treatment {
   /** Of the request at hand. */
@@ -55,8 +69,9 @@ export class AllBehind implements Treatment {
 
   onRequest(spec: CommandSpec, request: PolicyRequest, rules: TtlRules, ruling: Ruling): Verdict {
     const { keys } = this
+    const { args, buf } = request
     findKeys(spec, request.view(), keys)
-    const expiries: Expiry[] = []
+    let expiries: Expiries | undefined
     let first: Rule | undefined
     for (let k = 0; k < keys.count && keys.at[k] < request.argc; k++) {
       const i = keys.at[k]
@@ -66,7 +81,8 @@ export class AllBehind implements Treatment {
       rule.defaulted++
       if (rule.dryRun) continue
       first ??= rule
-      expiries.push({ key: keyOf(request, i), time })
+      expiries ??= new Expiries(keyBytes(keys, request))
+      expiries.add(buf, args[2 * i], args[2 * i + 1], time)
     }
     if (first !== undefined) ruling.effects = { ...ruling.effects, expiries, expiryFailed: first.onFailure }
     return 'go'

@@ -33,13 +33,13 @@ export interface SetOptions extends TimeOption {
 /** SET key value: nothing else is said. */
 export const PLAIN_SET: SetOptions = { ...NO_TIME, keeps: false, mayLeave: false }
 
-/** https://redis.io/docs/latest/commands/set/ */
-export function readSet(args: ArgView): SetOptions | undefined {
+/** Of SET, whose options begin at 3, and of MSETEX. https://redis.io/docs/latest/commands/set/ */
+export function readSet(args: ArgView, from = 3): SetOptions | undefined {
   let time = NO_TIME
   let keeps = false
   let mayLeave = false
   let exists: 'NX' | 'XX' | undefined
-  for (let i = 3; i < args.length; i++) {
+  for (let i = from; i < args.length; i++) {
     const form = timeForm(args, i)
     if (form !== undefined) {
       if (contradicts(time, form)) return undefined

@@ -4,7 +4,7 @@ import { databaseNumber } from '../../commands/quirks/database-number.ts'
 import type { CommandSpec } from '../../commands/spec.ts'
 import { databaseCount, keyPrefix, type Tenant } from '../../session/tenant.ts'
 import type { PolicyRequest, Ruling, Verdict } from '../policy.ts'
-import { addExpiry, defaultBehind, keyOf } from './behind.ts'
+import { addExpiry, defaultBehind } from './behind.ts'
 import type { Treatment, TtlRules } from './treatment.ts'
 
 /** COPY source destination [DB db] [REPLACE]: the source is only read. */
@@ -52,7 +52,7 @@ function defaultIn(dbAt: number, at: number, request: PolicyRequest, rules: TtlR
   const time = rule?.times.default
   if (rule === undefined || time === undefined) return
   rule.defaulted++
-  if (!rule.dryRun) addExpiry(rule, { key: keyOf(request, at), time, prefix }, ruling)
+  if (!rule.dryRun) addExpiry(rule, request, at, time, prefix, ruling)
 }
 
 /** undefined: the tenant has no such database, and is told so. */

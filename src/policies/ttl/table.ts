@@ -1,7 +1,9 @@
 import type { CommandTable } from '../../commands/lookup.ts'
+import { MODULE_WRITES } from '../../commands/modules.ts'
 import { type CommandSpec, FLAG } from '../../commands/spec.ts'
 import { AllBehind, OneBehind } from './behind.ts'
 import { ExpireTreatment } from './expire.ts'
+import { MsetexTreatment } from './msetex.ts'
 import { CopyTreatment, MoveTreatment } from './other-database.ts'
 import { GetexTreatment, PersistTreatment } from './persist.ts'
 import { RestoreTreatment } from './restore.ts'
@@ -37,13 +39,15 @@ const all = (): Treatment => new AllBehind()
 const GROUPS: readonly Group[] = [
   {
     // The only key, or the destination in front of what is only read.
-    names: `append bitfield bitop decr decrby geoadd geosearchstore getdel getset hdel hincrby hincrbyfloat hmset hset
-      hsetnx incr incrby incrbyfloat linsert lpop lpush lpushx lrem lset ltrim pfadd pfmerge rpop rpush rpushx sadd
-      sdiffstore setbit setnx setrange sinterstore spop srem sunionstore xack xadd xautoclaim xclaim xdel xgroup|create
+    names: `append bitfield bitop decr decrby delex delifeq geoadd geosearchstore getdel getset hdel hexpire hexpireat hgetdel
+      hgetex hincrby hincrbyfloat hmset hpersist hpexpire hpexpireat hset hsetex hsetnx incr incrby incrbyfloat linsert lpop lpush lpushx lrem lset ltrim pfadd pfmerge rpop rpush rpushx sadd
+      sdiffstore setbit setnx setrange sinterstore spop srem sunionstore vadd vrem vsetattr xack xackdel xadd xautoclaim xcfgset xclaim xdel xdelex xgroup|create
       xgroup|createconsumer xgroup|delconsumer xgroup|destroy xgroup|setid xsetid xtrim zadd zdiffstore zincrby
       zinterstore zpopmax zpopmin zrangestore zrem zremrangebylex zremrangebyrank zremrangebyscore zunionstore`,
     treatment: first,
   },
+  // Those of modules: all that they name, or the destination in front of those that are merged.
+  { names: MODULE_WRITES, treatment: (spec) => (spec.keySpecs.length > 1 ? first(spec) : all()) },
   {
     // All that they name. RENAMENX, which may leave its source, is one of them.
     names: `blmove blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin lmove lmpop mset msetnx renamenx rpoplpush
@@ -60,6 +64,7 @@ const GROUPS: readonly Group[] = [
   { names: 'set', treatment: () => new SetTreatment() },
   { names: 'setex', treatment: () => new SetexTreatment(SECONDS) },
   { names: 'psetex', treatment: () => new SetexTreatment(MILLISECONDS) },
+  { names: 'msetex', treatment: () => new MsetexTreatment() },
   { names: 'getex', treatment: () => new GetexTreatment() },
   { names: 'expire', treatment: () => new ExpireTreatment(SECONDS) },
   { names: 'pexpire', treatment: () => new ExpireTreatment(MILLISECONDS) },
@@ -74,7 +79,8 @@ const GROUPS: readonly Group[] = [
   },
   {
     // No keys, or not open for those who have rules.
-    names: 'function|delete function|flush function|load function|restore migrate pfdebug restore-asking swapdb',
+    names: `cluster|flushslot function|delete function|flush function|load function|restore migrate pfdebug restore-asking swapdb
+      trimslots xidmprecord`,
     treatment: undefined,
   },
 ]

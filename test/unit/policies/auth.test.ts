@@ -19,6 +19,9 @@ function tenant(name: string, users: Record<string, string | undefined>): Tenant
     ttl: [],
     cache: undefined,
     weight: 1,
+    scripts: 'allow',
+    trustedScripts: new Set(),
+    functions: 'refused',
     extensions: new Set(),
     users: new Map(
       Object.entries(users).map(([user, password]) => [

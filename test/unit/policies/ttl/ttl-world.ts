@@ -78,7 +78,7 @@ export class TtlWorld {
     return {
       verdict,
       sent: ruling.edit === undefined ? undefined : wordsOf(ruling.edit, specOf(list)),
-      behind: (ruling.effects?.expiries ?? []).map(
+      behind: [...(ruling.effects?.expiries ?? [])].map(
         ({ key, time, prefix }) => `${key} ${time}${prefix === undefined ? '' : ` in ${prefix}`}`,
       ),
       answer: ruling.answer?.toString(),

@@ -51,6 +51,14 @@ describe('what would leave a key without an expiry', () => {
     ['SETEX k 5 v', ['as it is']],
     ['SETEX k 0 v', ['as it is', THEN]],
     ['PSETEX k x v', ['as it is', THEN]],
+    ['MSETEX 1 k v', ['as it is', THEN]],
+    ['MSETEX 1 k v KEEPTTL', ['as it is', THEN]],
+    ['MSETEX 1 k v EX 5', ['as it is']],
+    ['MSETEX 1 k v NX EX 5', ['as it is', THEN]],
+    ['MSETEX 1 k v EX 0', ['as it is', THEN]],
+    // An option in the place of a value is one.
+    ['MSETEX 1 k EX', ['as it is', THEN]],
+    ['MSETEX 1 k EX EX 5', ['as it is']],
     ['SETNX k v', ['as it is', THEN]],
     ['EXPIRE k 5', ['as it is']],
     ['EXPIRE k -5', ['as it is']],
@@ -135,6 +143,21 @@ describe('times beyond the bounds', () => {
     ['RESTORE k 500000 payload NOPE', 'as it is'],
   ])('%s', (words, expected) => {
     expect(told(bounded, words)).toEqual([expected])
+  })
+
+  test('of several keys the strictest rule counts for all', () => {
+    const rules = [
+      ttlRule({ keys: 'day:*', max: 24 * HOUR }),
+      ttlRule({ keys: 'hour:*', max: HOUR }),
+      ttlRule({ keys: 'long:*', min: 48 * HOUR }),
+    ]
+    const sent = (words: string) => world.ask(rules, words).sent?.join(' ')
+    expect(sent('MSETEX 2 day:1 v hour:1 v PX 999999999')).toBe(`MSETEX 2 day:1 v hour:1 v PX ${HOUR}`)
+    expect(sent('MSETEX 2 hour:1 v day:1 v PX 999999999')).toBe(`MSETEX 2 hour:1 v day:1 v PX ${HOUR}`)
+    expect(sent('MSETEX 3 none v long:1 v hour:1 v EX 999999999')).toBe('MSETEX 3 none v long:1 v hour:1 v EX 3600')
+    expect(sent('MSETEX 2 none v long:1 v EX 5')).toBe(`MSETEX 2 none v long:1 v EX ${48 * 3600}`)
+    expect(sent('MSETEX 1 none v EX 999999999')).toBeUndefined()
+    expect(sent('MSETEX 9 day:1 v EX 999999999')).toBeUndefined()
   })
 
   test('are counted where something was changed', () => {
