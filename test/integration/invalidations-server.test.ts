@@ -14,11 +14,11 @@ test('a server that is busy with a script is not left', async () => {
   const server = await startRedis({ config: ['lua-time-limit 50'] })
   started.push(server)
   const listener = await listening(server.url)
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   const script = server.cli('EVAL', 'while true do end', '0')
   expect(await eventually(async () => (await server.cli('PING')).startsWith('BUSY'))).toBe(true)
   expect(await eventually(() => listener.behind > 3500)).toBe(true)
-  expect(listener.feed.epoch).toBe(epoch)
+  expect(listener.ear.epoch).toBe(epoch)
   await server.cli('SCRIPT', 'KILL')
   await script
   expect(await listener.caughtUp()).toBe(true)
@@ -28,10 +28,10 @@ test('the primary moves: the epoch ends at once, and the new one is listened to'
   const other = await startRedis()
   started.push(other)
   const listener = await listening(redis.url)
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   listener.upstream.moveTo({ host: '127.0.0.1', port: other.port }, 'a test')
-  expect(listener.feed.heardAt).toBe(Number.NEGATIVE_INFINITY)
-  expect(listener.feed.epoch).toBeGreaterThan(epoch)
+  expect(listener.ear.heardAt).toBe(Number.NEGATIVE_INFINITY)
+  expect(listener.ear.epoch).toBeGreaterThan(epoch)
   expect(await listener.tracks()).toBe(true)
   await redis.cli('SET', 'acme:old', 'x')
   await other.cli('SET', 'acme:new', 'x')
@@ -45,9 +45,9 @@ test('the server is started anew: so is the feed', async () => {
   const server = await startRedis()
   started.push(server)
   const listener = await listening(server.url)
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   await server.restart()
-  expect(await eventually(() => listener.feed.epoch > epoch + 1)).toBe(true)
+  expect(await eventually(() => listener.ear.epoch > epoch + 1)).toBe(true)
   expect(await listener.tracks()).toBe(true)
   await server.cli('SET', 'acme:1', 'x')
   expect(await listener.caughtUp()).toBe(true)
@@ -60,15 +60,15 @@ test('a feed at another server than the lanes covers nothing', async () => {
   // The lanes stay at the first server; from some moment on, the address leads to another one.
   const proxy = await proxied()
   const listener = await listening(proxy.url)
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   Object.assign(proxy, { target: { port: other.port } })
   proxy.cutFeeds()
-  expect(await eventually(() => listener.feed.epoch > epoch)).toBe(true)
+  expect(await eventually(() => listener.ear.epoch > epoch)).toBe(true)
   expect(await eventually(async () => (await trackers(other)).length > 0)).toBe(true)
-  const between = listener.feed.epoch
+  const between = listener.ear.epoch
   await new Promise((resolve) => setTimeout(resolve, 1500))
   expect(listener.feed.view().connected).toBe(false)
-  expect(listener.feed.epoch).toBe(between)
+  expect(listener.ear.epoch).toBe(between)
   // The lanes follow.
   proxy.cut()
   expect(await listener.tracks()).toBe(true)
@@ -80,7 +80,7 @@ test('a feed at another server than the lanes covers nothing', async () => {
 test('this process stands still for seconds: what is behind it is known to be old, and nothing is lost', async () => {
   const proxy = await proxied()
   const listener = await listening(proxy.url)
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   // A heartbeat is under way all the time.
   proxy.feed.stall = 'reply'
   expect(await eventually(() => listener.behind > 600)).toBe(true)
@@ -89,8 +89,8 @@ test('this process stands still for seconds: what is behind it is known to be ol
   const worker = new Worker(SLEEPWALKER, { eval: true, workerData: { flags, port: redis.port } })
   await once(worker, 'message')
   let atInvalidation = 0
-  listener.feed.onInvalidated = () => {
-    atInvalidation = listener.feed.heardAt
+  listener.ear.onInvalidated = () => {
+    atInvalidation = listener.ear.heardAt
   }
   const before = performance.now()
   worker.postMessage('go')
@@ -103,7 +103,7 @@ test('this process stands still for seconds: what is behind it is known to be ol
   expect(await listener.caughtUp()).toBe(true)
   expect(atInvalidation).toBeGreaterThan(0)
   expect(atInvalidation).toBeLessThanOrEqual(before)
-  expect(listener.feed.epoch).toBe(epoch)
+  expect(listener.ear.epoch).toBe(epoch)
   expect(listener.feed.view().reconnects).toBe(0)
   await worker.terminate()
 })
@@ -135,9 +135,9 @@ test('one that takes the place of another has epochs that the other never had', 
   const elder = await listening(redis.url)
   const successor = new Listener(redis.url)
   successor.upstream.succeed(elder.upstream)
-  expect(successor.feed.epoch).toBeGreaterThan(elder.feed.epoch)
+  expect(successor.ear.epoch).toBeGreaterThan(elder.ear.epoch)
   elder.upstream.retire(successor.upstream)
-  expect(elder.feed.heardAt).toBe(Number.NEGATIVE_INFINITY)
+  expect(elder.ear.heardAt).toBe(Number.NEGATIVE_INFINITY)
   expect(await successor.tracks()).toBe(true)
   expect(await eventually(async () => (await trackers()).length === 1)).toBe(true)
 })
@@ -145,8 +145,8 @@ test('one that takes the place of another has epochs that the other never had', 
 test('after stop() there is no connection, whatever is wanted', async () => {
   const listener = await listening(redis.url)
   listener.feed.stop()
-  listener.feed.track(['beta:'])
-  expect(listener.feed.heardAt).toBe(Number.NEGATIVE_INFINITY)
+  listener.ear.track(['beta:'])
+  expect(listener.ear.heardAt).toBe(Number.NEGATIVE_INFINITY)
   expect(await eventually(async () => (await trackers()).length === 0)).toBe(true)
 })
 

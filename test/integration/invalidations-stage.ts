@@ -38,14 +38,19 @@ export class Listener {
     this.upstream = this.one.upstream
     started.push(this.upstream)
     lone.push(this.one)
-    const { feed } = this
-    feed.onInvalidated = (rawKey) => void this.heard.push(rawKey.toString('latin1'))
-    feed.onEverything = () => void this.heard.push('*')
-    feed.track(prefixes)
+    const { ear } = this
+    ear.onInvalidated = (rawKey) => void this.heard.push(rawKey.toString('latin1'))
+    ear.onEverything = () => void this.heard.push('*')
+    ear.track(prefixes)
   }
 
   get feed() {
     return this.upstream.invalidations
+  }
+
+  /** The near cache's. */
+  get ear() {
+    return this.upstream.cacheSource.feed
   }
 
   get warnings(): string[] {
@@ -54,7 +59,7 @@ export class Listener {
 
   /** Milliseconds since all writes had been heard of. */
   get behind(): number {
-    return performance.now() - this.feed.heardAt
+    return performance.now() - this.ear.heardAt
   }
 
   tracks(): Promise<boolean> {
@@ -64,7 +69,7 @@ export class Listener {
   /** Everything that was written before now has come. */
   async caughtUp(): Promise<boolean> {
     const now = performance.now()
-    return eventually(() => this.feed.heardAt > now)
+    return eventually(() => this.ear.heardAt > now)
   }
 }
 

@@ -32,13 +32,13 @@ test('each write to a key with one of the prefixes is told of, and nothing else'
 
 test('FLUSHALL, and FLUSHDB of any database, end an epoch', async () => {
   const listener = await listening(redis.url)
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   await redis.cli('-n', '3', 'FLUSHDB')
   expect(await listener.caughtUp()).toBe(true)
-  expect(listener.feed.epoch).toBe(epoch + 1)
+  expect(listener.ear.epoch).toBe(epoch + 1)
   await redis.cli('FLUSHALL')
   expect(await listener.caughtUp()).toBe(true)
-  expect(listener.feed.epoch).toBe(epoch + 2)
+  expect(listener.ear.epoch).toBe(epoch + 2)
   expect(listener.heard).toEqual(['*', '*'])
   expect(listener.feed.view()).toMatchObject({ flushes: 2, reconnects: 0 })
 })
@@ -52,20 +52,20 @@ test('with more than 16 prefixes, or an empty one, the server tells of all keys'
   expect(listener.feed.view().prefixes).toBe(0)
   // Not made anew: it covers all that is wanted.
   const [id] = await trackers()
-  listener.feed.track([''])
+  listener.ear.track([''])
   expect(await listener.caughtUp()).toBe(true)
   expect(await trackers()).toEqual([id])
 })
 
 test('nobody wants to hear: there is no connection, and what was heard counts no more', async () => {
   const listener = await listening(redis.url)
-  const { epoch } = listener.feed
-  listener.feed.track([])
-  expect(listener.feed.heardAt).toBe(Number.NEGATIVE_INFINITY)
-  expect(listener.feed.epoch).toBeGreaterThan(epoch)
+  const { epoch } = listener.ear
+  listener.ear.track([])
+  expect(listener.ear.heardAt).toBe(Number.NEGATIVE_INFINITY)
+  expect(listener.ear.epoch).toBeGreaterThan(epoch)
   expect(await eventually(async () => (await trackers()).length === 0)).toBe(true)
   expect(listener.feed.view()).toMatchObject({ wanted: false, connected: false, reconnects: 0 })
-  listener.feed.track(['acme:'])
+  listener.ear.track(['acme:'])
   expect(await listener.tracks()).toBe(true)
   expect(listener.warnings).toEqual([])
 })
@@ -74,7 +74,7 @@ test('the keys that are wanted change: no write is missed meanwhile, on a slow l
   const proxy = await proxied()
   const listener = await listening(proxy.url, ['a:'])
   proxy.feed.delay = 60
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   const writer = await RawClient.connect({ port: redis.port })
   let written = 0
   let least = Number.POSITIVE_INFINITY
@@ -82,13 +82,13 @@ test('the keys that are wanted change: no write is missed meanwhile, on a slow l
   const writing = (async () => {
     while (busy) {
       await writer.command('SET', `a:${written++}`, 'x')
-      least = Math.min(least, listener.feed.heardAt)
+      least = Math.min(least, listener.ear.heardAt)
     }
   })()
   const sets = [['a:', 'b:'], ['a:', 'b:', 'c:'], ['', 'd:'], ['a:', 'd:'], ['a:']]
   for (const prefixes of sets) {
     const ids = await trackers()
-    listener.feed.track(prefixes)
+    listener.ear.track(prefixes)
     expect(await eventually(async () => (await trackers()).length === 1 && (await trackers())[0] !== ids[0])).toBe(true)
     expect(listener.feed.view().prefixes).toBe(prefixes[0] === '' ? 0 : prefixes.length)
   }
@@ -101,7 +101,7 @@ test('the keys that are wanted change: no write is missed meanwhile, on a slow l
   expect(Array.from({ length: written }, (_, i) => `a:${i}`).filter((key) => !heard.has(key))).toEqual([])
   expect(least).toBeGreaterThan(0)
   // Three of them have keys that were not told of before: what was asked for before that may come only now.
-  expect(listener.feed.epoch).toBe(epoch + 3)
+  expect(listener.ear.epoch).toBe(epoch + 3)
   expect(listener.feed.view().reconnects).toBe(0)
 })
 
@@ -123,64 +123,65 @@ test('the keys that are wanted change: what is still on its way on the old conne
     fault: (error) => void heard.push(String(error)),
   })
   started.push(feed)
-  feed.onInvalidated = (rawKey) => void heard.push(rawKey.toString('latin1'))
-  feed.track(['a:'])
-  expect(await eventually(() => feed.heardAt > 0)).toBe(true)
-  const { epoch } = feed
+  const ear = feed.hear()
+  ear.onInvalidated = (rawKey) => void heard.push(rawKey.toString('latin1'))
+  ear.track(['a:'])
+  expect(await eventually(() => ear.heardAt > 0)).toBe(true)
+  const { epoch } = ear
   // From here on, the old connection is slow, and the new one is not.
   slow.feed.delay = 600
   port = redis.port
   await redis.cli('SET', 'a:1', 'x')
-  feed.track(['a:', 'b:'])
+  ear.track(['a:', 'b:'])
   expect(await eventually(() => feed.view().prefixes === 2)).toBe(true)
   expect(heard).toEqual(['a:1'])
-  expect(feed.epoch).toBe(epoch + 1)
+  expect(ear.epoch).toBe(epoch + 1)
   expect(log.filter(({ level }) => level >= 40)).toEqual([])
 })
 
 test('what was not covered for a while is not taken for what it was: the epoch ends', async () => {
   const listener = await listening(redis.url, ['a:', 'b:'])
-  const { epoch } = listener.feed
-  listener.feed.track(['a:'])
+  const { epoch } = listener.ear
+  listener.ear.track(['a:'])
   expect(await eventually(() => listener.feed.view().prefixes === 1)).toBe(true)
-  expect(listener.feed.epoch).toBe(epoch)
-  expect(listener.feed.covers(Buffer.from('b:1'), 0, 3)).toBe(false)
-  listener.feed.track(['a:', 'b:'])
-  expect(listener.feed.epoch).toBe(epoch + 1)
+  expect(listener.ear.epoch).toBe(epoch)
+  expect(listener.ear.covers(Buffer.from('b:1'), 0, 3)).toBe(false)
+  listener.ear.track(['a:', 'b:'])
+  expect(listener.ear.epoch).toBe(epoch + 1)
   // Not before it is really told of.
-  expect(listener.feed.covers(Buffer.from('b:1'), 0, 3)).toBe(false)
-  expect(await eventually(() => listener.feed.covers(Buffer.from('b:1'), 0, 3))).toBe(true)
+  expect(listener.ear.covers(Buffer.from('b:1'), 0, 3)).toBe(false)
+  expect(await eventually(() => listener.ear.covers(Buffer.from('b:1'), 0, 3))).toBe(true)
 })
 
 test('a change of mind on the way changes nothing', async () => {
   const listener = await listening(redis.url, ['a:'])
   const [id] = await trackers()
-  const { epoch } = listener.feed
-  listener.feed.track(['a:', 'b:'])
-  listener.feed.track(['a:', 'c:'])
-  listener.feed.track(['a:'])
+  const { epoch } = listener.ear
+  listener.ear.track(['a:', 'b:'])
+  listener.ear.track(['a:', 'c:'])
+  listener.ear.track(['a:'])
   expect(await listener.caughtUp()).toBe(true)
   expect(await eventually(async () => (await trackers()).join() === id)).toBe(true)
-  expect(listener.feed.epoch).toBe(epoch)
+  expect(listener.ear.epoch).toBe(epoch)
 })
 
 test('a lost connection ends the epoch at once, and another one begins when there is a new connection', async () => {
   const listener = await listening(redis.url)
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   const lost = new Promise<number>((resolve) => {
     const look = setInterval(() => {
       if (listener.feed.view().connected) return
       clearInterval(look)
-      resolve(listener.feed.heardAt)
+      resolve(listener.ear.heardAt)
     }, 1)
   })
   await redis.cli('CLIENT', 'KILL', 'ID', (await trackers())[0])
   expect(await lost).toBe(Number.NEGATIVE_INFINITY)
-  expect(listener.feed.epoch).toBeGreaterThan(epoch)
-  const between = listener.feed.epoch
+  expect(listener.ear.epoch).toBeGreaterThan(epoch)
+  const between = listener.ear.epoch
   expect(await listener.tracks()).toBe(true)
   // What was fetched in between was not covered.
-  expect(listener.feed.epoch).toBeGreaterThan(between)
+  expect(listener.ear.epoch).toBeGreaterThan(between)
   expect(listener.feed.view().reconnects).toBe(1)
   expect(listener.warnings.join()).toContain('was lost')
   await redis.cli('SET', 'acme:1', 'x')
@@ -191,16 +192,16 @@ test('a lost connection ends the epoch at once, and another one begins when ther
 test('a stalled connection: what was heard grows old, then it is given up, and made anew once that works', async () => {
   const proxy = await proxied()
   const listener = await listening(proxy.url)
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   proxy.feed.stall = 'reply'
   const stalledAt = performance.now()
   await redis.cli('SET', 'acme:1', 'x')
   expect(await eventually(() => listener.behind > 1500)).toBe(true)
-  expect(listener.feed.epoch).toBe(epoch)
-  expect(listener.feed.heardAt).toBeLessThanOrEqual(stalledAt)
-  expect(await eventually(() => listener.feed.epoch > epoch)).toBe(true)
+  expect(listener.ear.epoch).toBe(epoch)
+  expect(listener.ear.heardAt).toBeLessThanOrEqual(stalledAt)
+  expect(await eventually(() => listener.ear.epoch > epoch)).toBe(true)
   expect(performance.now() - stalledAt).toBeGreaterThan(2500)
-  expect(listener.feed.heardAt).toBe(Number.NEGATIVE_INFINITY)
+  expect(listener.ear.heardAt).toBe(Number.NEGATIVE_INFINITY)
   expect(listener.heard).toEqual([])
   proxy.release()
   expect(await listener.tracks()).toBe(true)
@@ -210,20 +211,20 @@ test('a stalled connection: what was heard grows old, then it is given up, and m
 test('a stall that ends in time costs nothing: what was missing comes, in its order', async () => {
   const proxy = await proxied()
   const listener = await listening(proxy.url)
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   proxy.feed.stall = 'reply'
   const stalledAt = performance.now()
   await redis.cli('SET', 'acme:1', 'x')
   expect(await eventually(() => listener.behind > 700)).toBe(true)
   let heardAt = 0
-  listener.feed.onInvalidated = () => {
-    heardAt = listener.feed.heardAt
+  listener.ear.onInvalidated = () => {
+    heardAt = listener.ear.heardAt
   }
   proxy.release()
   expect(await listener.caughtUp()).toBe(true)
   expect(heardAt).toBeGreaterThan(0)
   expect(heardAt).toBeLessThanOrEqual(stalledAt)
-  expect(listener.feed.epoch).toBe(epoch)
+  expect(listener.ear.epoch).toBe(epoch)
 })
 
 test('a slow connection: it is said how far behind it is', async () => {
@@ -243,15 +244,15 @@ test('a slow connection: it is said how far behind it is', async () => {
 test('tracking is turned off behind our back: nothing counts that was heard afterwards', async () => {
   const proxy = await proxied()
   const listener = await listening(proxy.url)
-  const { epoch } = listener.feed
+  const { epoch } = listener.ear
   let newest = 0
   const look = setInterval(() => {
-    if (listener.feed.epoch === epoch) newest = listener.feed.heardAt
+    if (listener.ear.epoch === epoch) newest = listener.ear.heardAt
   }, 1)
   expect(await listener.caughtUp()).toBe(true)
   const at = performance.now()
   proxy.inject('CLIENT', 'TRACKING', 'OFF')
-  expect(await eventually(() => listener.feed.epoch > epoch)).toBe(true)
+  expect(await eventually(() => listener.ear.epoch > epoch)).toBe(true)
   // It takes a quarter of a second; the rest is for a slow machine.
   expect(performance.now() - at).toBeLessThan(2000)
   clearInterval(look)
@@ -308,7 +309,7 @@ test('an answer counts once all that came with it has been handed on', async () 
   started.push(server)
   const listener = new Listener(server.url)
   const seen: number[] = []
-  listener.feed.onInvalidated = () => void seen.push(listener.feed.heardAt)
+  listener.ear.onInvalidated = () => void seen.push(listener.ear.heardAt)
   expect(await listener.tracks()).toBe(true)
   expect(await listener.caughtUp()).toBe(true)
   expect(seen).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY])
@@ -324,9 +325,9 @@ test.each(['+PONG\r\n', ':1\r\n', TRACKS.repeat(2), '*0\r\n'])(
     })
     started.push(server)
     const listener = await listening(server.url)
-    const { epoch } = listener.feed
+    const { epoch } = listener.ear
     wrong = true
-    expect(await eventually(() => listener.feed.epoch > epoch)).toBe(true)
+    expect(await eventually(() => listener.ear.epoch > epoch)).toBe(true)
     wrong = false
     expect(await listener.tracks()).toBe(true)
   },

@@ -5,6 +5,14 @@
  */
 const MOST = 16
 
+/** What all of these have together; undefined: nothing. */
+export function unionOf(parts: readonly (Coverage | undefined)[]): Coverage | undefined {
+  const some = parts.filter((part) => part !== undefined)
+  if (some.length < 2) return some[0]
+  const all = some.find(({ prefixes }) => prefixes.length === 0)
+  return all ?? new Coverage(some.flatMap(({ prefixes }) => prefixes.map((prefix) => prefix.toString('latin1'))))
+}
+
 /** The raw keys whose writes a server tells of: those that begin with one of some prefixes, or all. */
 export class Coverage {
   /** What the server is told, none of them the beginning of another, which it would refuse; none: it tells of all keys. */

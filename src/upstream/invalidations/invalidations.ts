@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import type { FactsLog } from '../server-facts.ts'
-import { Coverage } from './coverage.ts'
+import { type Coverage, unionOf } from './coverage.ts'
 import { FeedNews } from './feed-news.ts'
+import { type HeardFeed, Hearer } from './hearer.ts'
 import { Redial } from './redial.ts'
 import { BEAT, Tracker, type TrackerHost, type TrackerOwner } from './tracker.ts'
 
@@ -24,20 +25,13 @@ export interface InvalidationsHost extends TrackerHost {
 /**
  * What the primary of the day tells of writes to keys, on one connection in broadcasting mode. It is there while somebody wants to hear
  * of any key, and made again whenever it is lost or its server is another one. When it is to tell of other keys than before, a second
- * one is made, and takes its place once all that the first had to tell is known to have come.
- *
- * What is behind a key may be kept by who fetched it in the present `epoch`, while `covers` the key: from then on, each write up to
- * `heardAt` has been handed on.
+ * one is made, and takes its place once all that the first had to tell is known to have come. Whoever wants to hear has a Hearer.
  */
-export class Invalidations implements TrackerOwner {
-  /** Clock milliseconds: every covered key that was written before has been handed to `onInvalidated`. -Infinity: nothing is heard. */
+export class Invalidations implements TrackerOwner, HeardFeed {
+  /** Clock milliseconds: every covered key that was written before has been handed on. -Infinity: nothing is heard. */
   heardAt = Number.NEGATIVE_INFINITY
-  /** Raised when reports may have been missed, and again when nothing is missed any more: nothing of in between counts. */
-  epoch = 0
-  /** Gets each raw key that was written, valid during the call only. By whoever keeps what is behind keys. */
-  onInvalidated: (rawKey: Buffer) => void = NOTHING
-  /** All keys may have changed (FLUSHALL, or FLUSHDB of any database); the epoch has risen, too. */
-  onEverything: () => void = NOTHING
+  /** In the order in which they are told. */
+  private readonly hearers: Hearer[] = []
   private readonly host: InvalidationsHost
   private readonly redial: Redial
   private timer: NodeJS.Timeout | undefined
@@ -46,10 +40,8 @@ export class Invalidations implements TrackerOwner {
   private current: Tracker | undefined = undefined
   /** To take the place of `current`. */
   private next: Tracker | undefined = undefined
-  /** `current` tells of all that it covers, and has since the epoch began. */
+  /** `current` tells of all that it covers. */
   private covering = false
-  /** Keys were covered in this epoch that are not any more. */
-  private shrunk = false
   private stopped = false
   private readonly news: FeedNews
   private readonly counts = { invalidations: 0, flushes: 0, reconnects: 0 }
@@ -63,42 +55,38 @@ export class Invalidations implements TrackerOwner {
     )
   }
 
-  /**
-   * From now on, writes to raw keys with these prefixes (one character per byte) are wanted; none: there is nobody who wants to hear.
-   * What was covered before and is wanted still stays so. What is new is covered a few round trips later: see `covers`.
-   */
-  track(prefixes: readonly string[]): void {
+  /** Who calls it is told from now on of the keys that it wants, behind those who called before. */
+  hear(): Hearer {
+    const hearer = new Hearer(this)
+    this.hearers.push(hearer)
+    return hearer
+  }
+
+  want(hearer: Hearer, wanted: Coverage | undefined): void {
     if (this.stopped) return
-    if (prefixes.length === 0) {
+    const before = hearer.wanted
+    if (before === wanted || (before !== undefined && wanted !== undefined && before.equals(wanted))) return
+    hearer.wanted = wanted
+    const all = unionOf(this.hearers.map((one) => one.wanted))
+    if (all === undefined) {
       this.wanted = undefined
       clearInterval(this.timer)
-      this.leave('nobody caches')
+      this.leave('nobody wants to hear')
       return
     }
-    const wanted = new Coverage(prefixes)
-    if (this.wanted?.equals(wanted) === true) return
-    if (this.wanted === undefined) this.listen()
-    this.wanted = wanted
     // What was fetched while it was covered the last time knows nothing of since.
-    if (this.shrunk && this.current?.coverage.covers(wanted) !== true) this.raise()
+    if (wanted === undefined || (hearer.shrunk && this.current?.coverage.covers(wanted) !== true)) hearer.raise()
+    if (this.wanted?.equals(all) === true) return
+    if (this.wanted === undefined) this.listen()
+    this.wanted = all
     this.drop('next', REPLACED)
     if (!this.covering) this.drop('current', REPLACED)
     this.dial()
   }
 
-  /** Is a write to this raw key told of now? What was fetched while it was not must not be kept. */
-  covers(buf: Buffer, start: number, end: number): boolean {
-    return this.coverage?.has(buf, start, end) === true
-  }
-
   /** The keys whose writes are told of now; undefined: none. */
   get coverage(): Coverage | undefined {
     return this.covering ? this.current?.coverage : undefined
-  }
-
-  /** Takes the place of `elder`, for whose epochs nothing here may be taken. */
-  succeed(elder: Invalidations): void {
-    this.epoch = elder.epoch + 1
   }
 
   /** The primary is about to be another server. */
@@ -182,17 +170,17 @@ export class Invalidations implements TrackerOwner {
     this.drop('current', why)
   }
 
-  /** One epoch ends. */
+  /** Nothing is heard any more. */
   private lose(): void {
     this.heardAt = Number.NEGATIVE_INFINITY
     if (!this.covering) return
     this.covering = false
     this.raise()
+    for (const hearer of this.hearers) hearer.onLost()
   }
 
   private raise(): void {
-    this.shrunk = false
-    this.epoch++
+    for (const hearer of this.hearers) hearer.raise()
   }
 
   /** Is it at the server that fetches go to? Where INFO is closed to us, nobody can know. */
@@ -227,9 +215,12 @@ export class Invalidations implements TrackerOwner {
       return
     }
     this.heardAt = Math.max(this.heardAt, next.heardAt)
-    if (!next.coverage.covers(current.coverage)) this.shrunk = true
-    // What was asked for before its key was covered may come only now.
-    if (!current.coverage.covers(next.coverage)) this.raise()
+    const shrinks = !next.coverage.covers(current.coverage)
+    for (const hearer of this.hearers) {
+      if (shrinks) hearer.shrunk = true
+      // What was asked for before its key was covered may come only now. Who wants nothing new is not concerned.
+      if (hearer.wanted !== undefined && !current.coverage.covers(hearer.wanted)) hearer.raise()
+    }
     this.drop('current', REPLACED)
     this.current = next
     this.next = undefined
@@ -239,13 +230,14 @@ export class Invalidations implements TrackerOwner {
 
   invalidated(rawKey: Buffer): void {
     this.counts.invalidations++
-    this.onInvalidated(rawKey)
+    const { hearers } = this
+    for (let i = 0; i < hearers.length; i++) hearers[i].onInvalidated(rawKey)
   }
 
   everything(): void {
     this.counts.flushes++
     this.raise()
-    this.onEverything()
+    for (const hearer of this.hearers) hearer.onEverything()
   }
 
   heard(tracker: Tracker): void {
@@ -292,6 +284,5 @@ export class Invalidations implements TrackerOwner {
   }
 }
 
-const NOTHING = (): void => {}
 const REPLACED = 'replaced'
 const ELSEWHERE = 'the lanes are at another server'
