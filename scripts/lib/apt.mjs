@@ -16,16 +16,19 @@ export class Apt {
   #dir
   #sources
   #log
+  #release
   #updated = false
 
   /**
    * @param {string} dir where lists and caches are kept
    * @param {(line: string) => void} log
    * @param {string} [sources] one-line apt sources to use in place of the system's
+   * @param {string} [release] the one whose packages are taken, where there are several
    */
-  constructor(dir, log, sources) {
+  constructor(dir, log, sources, release) {
     this.#dir = dir
     this.#sources = sources
+    this.#release = release
     this.#log = log
   }
 
@@ -74,6 +77,7 @@ export class Apt {
       'Acquire::http::Timeout "30";',
       'Acquire::https::Timeout "30";',
     ]
+    if (this.#release !== undefined) lines.push(`APT::Default-Release "${this.#release}";`)
     if (this.#sources !== undefined) {
       await writeFile(join(this.#dir, 'sources.list'), this.#sources)
       lines.push(`Dir::Etc::sourcelist "${this.#dir}/sources.list";`, `Dir::Etc::sourceparts "${this.#dir}/parts";`)

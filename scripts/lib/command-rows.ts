@@ -26,10 +26,12 @@ export function readTable(server: string, reply: Raw): ServerTable {
 
 function addRows(rows: Map<string, string>, command: Raw): void {
   const [name, arity, flags, , , , categories, , specs, subcommands] = list(command)
+  // Redis compares names in any case; a module may register its own in capitals.
+  const lower = text(name).toLowerCase()
   rows.set(
-    text(name),
+    lower,
     [
-      text(name),
+      lower,
       Number(arity),
       joined(list(flags).map(text)),
       joined(list(categories).map((category) => text(category).replace('@', ''))),

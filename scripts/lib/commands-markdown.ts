@@ -1,7 +1,16 @@
 import { DIFFERENCES } from '../../src/commands/differences.ts'
 import { EXTENSION_COMMANDS } from '../../src/commands/extensions.ts'
 import { notInMulti } from '../../src/commands/in-multi.ts'
-import { EXCEPTIONS, EXTENSIONS, PASSTHROUGH, REVIEWED, type ReviewedGroup } from '../../src/commands/reviewed.ts'
+import {
+  EXCEPTIONS,
+  EXTENSIONS,
+  FUNCTIONS,
+  MODULES,
+  PASSTHROUGH,
+  REVIEWED,
+  type ReviewedGroup,
+  SCRIPTS,
+} from '../../src/commands/reviewed.ts'
 import type { CommandSpec, Route } from '../../src/commands/spec.ts'
 import { SERVERS } from '../../src/commands/table.generated.ts'
 import { buildTable } from '../../src/commands/table.ts'
@@ -18,6 +27,7 @@ const SERVED: Readonly<Record<Route, string>> = {
   wait: 'behind a PING, on a connection of its own',
   job: 'by many calls',
   pubsub: 'by a subscriber for all clients',
+  script: 'behind a prologue, as the tenant’s own user of the upstream',
 }
 
 const table = buildTable()
@@ -37,9 +47,36 @@ tenant with the empty prefix, which has its upstream for itself, may run what th
 *Served*: what goes upstream. *As it is*: the request itself, its keys with the prefix in front; *in another form*: another
 request of Keyward's own, in one step; *by many calls*: several, one after the other; *by Keyward*: nothing. Keys
 that come back in replies lose the prefix in each case. *Keys* are the arguments that get the prefix, counted from
-the command's name as 0. *Differs* leads to differences from a Redis of one's own; M: not inside MULTI.`,
+the command's name as 0. *Differs* leads to differences from a Redis of one's own; M: not inside MULTI; N: of newer servers.`,
     `## Open for every tenant`,
     ...REVIEWED.map((group) => groupMarkdown(group, ['served', 'keys', 'differs'], openColumns)),
+    `## Scripts and functions
+
+Scripts are open to every tenant, unless the configuration says \`scripts: deny\`, where the upstream lets Keyward make users or
+the operator has listed the script ([docs/scripts.md](scripts.md)); else they are unknown commands. Functions are open to
+tenants with \`functions: trusted\`, and to the one with the empty prefix.`,
+    ...[SCRIPTS, FUNCTIONS].map((group) =>
+      groupMarkdown(group, ['served', 'keys', 'differs', 'for whom'], (spec) => [...openColumns(spec), spec.refusal]),
+    ),
+    `## Open where the upstream has the module
+
+On others they are unknown commands. Keyward asks each upstream for its COMMAND when it first connects, and whenever it meets
+another server there: a command below is open where that reply puts its keys in the very places given here, and says that
+it reads or writes as it does. Some modules tell less than that: RedisJSON says of JSON.MGET that it has one key, and as
+long as it does, JSON.MGET is closed. A module that is loaded later is seen after a restart of the server or of Keyward. Vector
+sets were tried on a real server, the others were not.
+
+Never open to a tenant with a prefix is what finds its keys by itself (TS.MGET, TS.MRANGE, TS.MREVRANGE, TS.QUERYINDEX, FT.*),
+what tells keys in its reply (TS.INFO), and what a module believes without a check (BF.LOADCHUNK, CF.LOADCHUNK).`,
+    ...MODULES.map((group) => groupMarkdown(group, ['served', 'keys', 'differs'], openColumns)),
+    `## Newer servers
+
+N: not every server has it that Keyward was made with. Where the upstream's COMMAND does not have it, it is an unknown command,
+as it would be there. As long as that is not known (before the first connection, or where Keyward's user may not ask), it is
+sent upstream. It never goes to a replica.
+
+To a tenant with a near cache, HEXPIRE, HEXPIREAT, HGETEX, HPEXPIRE, HPEXPIREAT and HSETEX are unknown commands: the cache would
+keep fields past the expiry that these give them.`,
     `## Open for the tenant with the empty prefix only`,
     ...PASSTHROUGH.map((group) => groupMarkdown(group, ['why not with a prefix'], ({ refusal }) => [refusal])),
     `## Keyward's own
@@ -115,8 +152,9 @@ ${rows.join('\n')}`
 
 function openColumns(spec: CommandSpec): readonly string[] {
   const links = (differences.get(spec.index) ?? []).map((number) => `[${number}](#d${number})`)
-  const multi = notInMulti(spec, true) === undefined ? [] : ['[M](#not-inside-multi)']
-  return [served(spec), keys(spec), [...multi, ...links].join(' ')]
+  const multi = notInMulti(spec, true, true) === undefined ? [] : ['[M](#not-inside-multi)']
+  const newer = spec.presence === 'newer' ? ['[N](#newer-servers)'] : []
+  return [served(spec), keys(spec), [...newer, ...multi, ...links].join(' ')]
 }
 
 function ownColumns({ name, refusal }: CommandSpec): readonly string[] {
@@ -146,7 +184,7 @@ function containerRows(): string[] {
 
 /** COMMAND is a container and a command. */
 function named(name: string): boolean {
-  return [...REVIEWED, ...PASSTHROUGH].some(({ names }) => names.includes(name))
+  return [...REVIEWED, SCRIPTS, FUNCTIONS, ...PASSTHROUGH].some(({ names }) => names.includes(name))
 }
 
 function refusedRows(): string[] {
@@ -154,7 +192,9 @@ function refusedRows(): string[] {
 }
 
 function multiRows(): string[] {
-  return byReason((spec) => (spec.open === 'tenant' ? notInMulti(spec, true) : undefined))
+  return byReason((spec) =>
+    ['tenant', 'script', 'function'].includes(spec.open) ? notInMulti(spec, true, true) : undefined,
+  )
 }
 
 /** A row for each reason, with the commands that have it. */
@@ -188,12 +228,15 @@ function keys(spec: CommandSpec): string {
   const { firstKey, lastKey, keyStep } = spec
   if (firstKey === lastKey) return String(firstKey)
   const last = lastKey > 0 ? String(lastKey) : ['the last', 'the last but one'][-lastKey - 1]
-  return `${firstKey} to ${last}${keyStep === 1 ? '' : `, every ${keyStep === 2 ? 'second' : `${keyStep}th`}`}`
+  return `${firstKey} to ${last}${keyStep === 1 ? '' : `, every ${keyStep === 2 ? 'second' : 'third'}`}`
 }
 
 function specText({ begin, find }: CommandSpec['keySpecs'][number]): string {
   if (begin === 'unknown' || !('index' in begin) || find === 'unknown') throw new Error('a key spec without a quirk')
-  if ('keyNum' in find) return `from ${begin.index + find.firstKey} as many as ${begin.index + find.keyNum} says`
+  if ('keyNum' in find) {
+    const step = find.step === 1 ? '' : ', every second'
+    return `from ${begin.index + find.firstKey} as many as ${begin.index + find.keyNum} says${step}`
+  }
   return String(begin.index)
 }
 

@@ -25,11 +25,22 @@ const PACKAGE_OF = [
   [/^liblzma\.so\.5$/, 'liblzma5'],
   [/^libzstd\.so\.1$/, 'libzstd1'],
   [/^liblz4\.so\.1$/, 'liblz4-1'],
+  [/^libgmp\.so\.10$/, 'libgmp10'],
+]
+
+/**
+ * Which package has a newer version of a library than this system's, by what ldd calls the version. It comes from the release of
+ * the program, while older libraries of this system go on working with it.
+ */
+const NEWER = [
+  [/^GLIBCXX_|^CXXABI_/, 'libstdc++6'],
+  [/^GLIBC_/, 'libc6'],
 ]
 
 /**
  * Unpacks packages and whatever libraries their programs still miss on this system, then renames the whole to `into`:
  * it is there complete or not at all. For each of `programs` a wrapper in `bin/` finds the libraries unpacked with it.
+ * Programs of a newer release bring its C library and loader along.
  *
  * @param {object} what
  * @param {import('./apt.mjs').Apt} what.apt where the packages come from
@@ -47,13 +58,15 @@ export async function unpack({ apt, libraries = apt, packages, programs = [], in
     const debs = await fetch(apt, packages, root, temp, log)
     // A library may need further ones, so look again after each round; a few rounds reach the end of any chain.
     for (let round = 0; round < 5; round++) {
-      const missing = await missingLibraries(root, programs)
-      if (missing.length === 0) break
-      if (round === 4) throw new Error(`no package found for ${missing.join(', ')}`)
-      debs.push(...(await fetch(libraries, await packagesFor(libraries, missing), root, temp, log)))
+      const { missing, outdated } = await missingLibraries(root, programs)
+      if (missing.length + outdated.length === 0) break
+      if (round === 4) throw new Error(`no package found for ${[...missing, ...outdated].join(', ')}`)
+      if (outdated.length > 0) debs.push(...(await fetch(apt, newerPackages(outdated), root, temp, log)))
+      else debs.push(...(await fetch(libraries, await packagesFor(libraries, missing), root, temp, log)))
     }
     const dirs = await libraryDirs(root)
-    for (const program of programs) await writeWrapper(temp, program, dirs)
+    const loader = await loaderIn(root, dirs)
+    for (const program of programs) await writeWrapper(temp, program, dirs, loader)
     await writeFile(join(temp, 'packages.txt'), `${debs.join('\n')}\n`)
     await chmod(temp, 0o755)
     await rm(into, { recursive: true, force: true })
@@ -89,15 +102,49 @@ async function verify(file, log) {
   else if (pin !== digest) throw new Error(`${name}: sha256 is ${digest}, pinned is ${pin}; not used`)
 }
 
+/** Names of libraries that are not there, and versions that those that are there do not have. */
 async function missingLibraries(root, programs) {
-  const path = (await libraryDirs(root)).map((dir) => join(root, dir)).join(':')
+  const dirs = await libraryDirs(root)
+  const path = dirs.map((dir) => join(root, dir)).join(':')
+  const loader = await loaderIn(root, dirs)
   const missing = new Set()
+  const outdated = new Set()
   for (const program of programs) {
-    const env = { ...process.env, LC_ALL: 'C', LD_LIBRARY_PATH: path }
-    const { output } = await run('ldd', [join(root, 'usr/bin', program)], { env })
+    const file = join(root, 'usr/bin', program)
+    // This system's own tools would not start with the C library of another release.
+    const { output } =
+      loader === undefined
+        ? await run('ldd', [file], { env: { ...process.env, LC_ALL: 'C', LD_LIBRARY_PATH: path } })
+        : await run(join(root, loader), ['--library-path', path, '--list', file], {
+            env: { ...process.env, LC_ALL: 'C' },
+          })
     for (const [, name] of output.matchAll(/^\s*(\S+) => not found/gm)) missing.add(name)
+    // The loader goes on past a library that it does not find under ldd only; by itself it stops there.
+    for (const [, name] of output.matchAll(/libraries: (\S+): cannot open shared object file/g)) missing.add(name)
+    for (const [, version] of output.matchAll(/version `(\S+)' not found/g)) outdated.add(version)
   }
-  return [...missing]
+  return { missing: [...missing], outdated: [...outdated] }
+}
+
+function newerPackages(versions) {
+  return [
+    ...new Set(
+      versions.map((version) => {
+        const row = NEWER.find(([pattern]) => pattern.test(version))
+        if (row === undefined) throw new Error(`nothing here knows which package has ${version}`)
+        return row[1]
+      }),
+    ),
+  ]
+}
+
+/** The program loader that came with an unpacked C library, relative to the tree. */
+async function loaderIn(root, dirs) {
+  for (const dir of dirs) {
+    const found = (await readdir(join(root, dir))).find((file) => /^ld-linux.*\.so\.\d+$/.test(file))
+    if (found !== undefined) return `${dir}/${found}`
+  }
+  return undefined
 }
 
 async function packagesFor(apt, sonames) {
@@ -135,13 +182,18 @@ async function isDirectory(path) {
   )
 }
 
-async function writeWrapper(temp, program, dirs) {
+async function writeWrapper(temp, program, dirs, loader) {
   const path = ['usr/lib', ...dirs].map((dir) => `$root/${dir}`).join(':')
+  // With a C library of its own, the path is for this program only: what it starts has the system's.
+  const start =
+    loader === undefined
+      ? `export LD_LIBRARY_PATH="${path}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+exec "$root/usr/bin/${program}" "$@"`
+      : `exec "$root/${loader}" --library-path "${path}" "$root/usr/bin/${program}" "$@"`
   const text = `#!/bin/sh
 # Runs the unpacked program with the libraries unpacked with it.
 root=\${0%/*}/../root
-export LD_LIBRARY_PATH="${path}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-exec "$root/usr/bin/${program}" "$@"
+${start}
 `
   const file = join(temp, 'bin', program)
   await mkdir(dirname(file), { recursive: true })

@@ -1,7 +1,7 @@
 /** What the scripts know of the project: where it is, and how to get it installed and built. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withLock } from './lock.mjs'
@@ -90,6 +90,9 @@ export async function ensureBuilt() {
         await rm(temp, { recursive: true, force: true })
         throw new Error(`the build failed:\n${tail(output, 30)}`)
       }
+      // What is read at run time beside the code that reads it.
+      for (const file of (await filesUnder('src')).filter((name) => name.endsWith('.lua')))
+        await copyFile(join(ROOT, file), join(temp, file.slice('src/'.length)))
       await writeFile(join(temp, '.sources'), sources)
       await rm(join(ROOT, 'dist'), { recursive: true, force: true })
       await rename(temp, join(ROOT, 'dist'))

@@ -2,7 +2,7 @@
  * Finds a real redis-server (or valkey-server): $KEYWARD_REDIS_SERVER, what is installed, and on Debian and Ubuntu the
  * distribution's own packages, unpacked without root into `.cache/redis/`. Never a fake.
  */
-import { access, constants, readFile, realpath } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, realpath, stat, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Apt, hasApt, sourceOf } from './apt.mjs'
@@ -47,8 +47,18 @@ export async function findRedis({ log = () => {}, wantBenchmark = false } = {}) 
 }
 
 /**
- * Every server that can be had here, different ones only: those installed, Debian's redis-server, and valkey-server
- * where Debian has one (in bookworm-backports for Debian 12). What cannot be fetched is logged and left out.
+ * Servers that no older Debian has, and the release that has them. Their commands are in the table, and tests of those run
+ * against them. Releases that are still being made have them newer every few weeks: then the table says for which version it is.
+ */
+const NEWER = [
+  { name: 'redis-8', kind: 'redis', suite: 'trixie' },
+  { name: 'redis-new', kind: 'redis', suite: 'experimental', base: 'forky' },
+  { name: 'valkey-new', kind: 'valkey', suite: 'forky' },
+]
+
+/**
+ * Every server that can be had here, different ones only: those installed, Debian's redis-server and valkey-server (for
+ * Debian 12 from its backports), and newer ones (NEWER). What cannot be fetched is logged and left out.
  *
  * @param {{ log?: (line: string) => void }} [options]
  * @returns {Promise<Redis[]>}
@@ -66,6 +76,19 @@ export async function findServers({ log = () => {} } = {}) {
         add(await unpacked(kind, `${kind}-server`, log))
       } catch (error) {
         log(`no ${kind}-server from the distribution, going on without it: ${error.message}`)
+      }
+    }
+    for (const newer of NEWER) {
+      // Offline, each attempt takes its time, and every test file would make one.
+      const failed = join(CACHE, `${newer.name}.failed`)
+      if (await isRecent(failed)) continue
+      try {
+        const found = await unpackedNewer(newer, log)
+        if (found !== undefined) add(found)
+      } catch (error) {
+        log(`no ${newer.kind}-server from Debian ${newer.suite}, going on without it: ${error.message}`)
+        await mkdir(CACHE, { recursive: true })
+        await writeFile(failed, `${error.message}\n`)
       }
     }
   }
@@ -139,20 +162,38 @@ function isOlder(version) {
 
 /** The distribution's server out of `.cache/redis/`, fetched first when it is not there or does not run any more. */
 async function unpacked(kind, server, log) {
-  const into = join(CACHE, kind)
+  return fetched(kind, kind, log, async () => {
+    const libraries = new Apt(join(CACHE, 'apt'), log)
+    return { apt: await aptWith(server, libraries, log), libraries }
+  })
+}
+
+/** One of NEWER; undefined where this system has no source that is Debian's. */
+async function unpackedNewer({ name, kind, suite, base }, log) {
+  const { VERSION_CODENAME: codename = '', ID: id } = await osRelease()
+  const source = id === 'debian' ? await sourceOf(codename) : undefined
+  if (source === undefined) return undefined
+  return fetched(name, kind, log, async () => {
+    const line = (of) => `deb ${source.options === '' ? '' : `[${source.options}] `}${source.uri} ${of} main\n`
+    const apt = new Apt(join(CACHE, `apt-${suite}`), log, [suite, base].filter(Boolean).map(line).join(''), suite)
+    return { apt, libraries: new Apt(join(CACHE, 'apt'), log) }
+  })
+}
+
+/** What is in `.cache/redis/<name>`, put there first if need be, out of the packages of `from()`. */
+async function fetched(name, kind, log, from) {
+  const into = join(CACHE, name)
   const cached = await inCache(kind, into)
   if (cached !== undefined) return cached
   return withLock(
-    join(CACHE, `${kind}.lock`),
+    join(CACHE, `${name}.lock`),
     async () => {
       const fromOther = await inCache(kind, into)
       if (fromOther !== undefined) return fromOther
-      log(`fetching ${server} from the distribution into .cache/redis (once, without root)`)
-      const system = new Apt(join(CACHE, 'apt'), log)
-      const tools = `${kind}-tools`
+      const server = `${kind}-server`
+      log(`fetching ${server} from the distribution into .cache/redis/${name} (once, without root)`)
       const programs = [server, `${kind}-cli`, `${kind}-benchmark`]
-      const apt = await aptWith(server, system, log)
-      await unpack({ apt, libraries: system, packages: [server, tools], programs, into, log })
+      await unpack({ ...(await from()), packages: [server, `${kind}-tools`], programs, into, log })
       const found = await inCache(kind, into)
       if (found === undefined) throw new Error(`the unpacked ${server} does not run on this system`)
       log(`unpacked ${found.kind} ${found.version}`)
@@ -181,6 +222,14 @@ async function aptWith(name, system, log) {
   const backports = new Apt(join(CACHE, 'apt-backports'), log, line)
   if ((await backports.candidate(name)) === undefined) throw new Error(`apt knows no ${name}, nor do the backports`)
   return backports
+}
+
+/** Written in the last ten minutes. */
+async function isRecent(file) {
+  return stat(file).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs < 600_000,
+    () => false,
+  )
 }
 
 async function isDebian() {

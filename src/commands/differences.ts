@@ -50,7 +50,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     where: 'COMMAND',
-    what: 'COMMAND, COMMAND INFO and COMMAND DOCS show all subcommands of a container, also those that are not open. GETKEYS of a command that is not open says `Invalid command specified`.',
+    what: 'COMMAND, COMMAND INFO and COMMAND DOCS show all subcommands of a container, also those that are not open. GETKEYS of a command that is not open says `Invalid command specified`. LIST FILTERBY MODULE is empty.',
   },
   {
     where: 'CLIENT',
@@ -61,12 +61,32 @@ export const DIFFERENCES: readonly Difference[] = [
     what: 'Knows MAXAGE (of Redis 7.4) whatever the upstream’s version. Requests of the killed client that were sent already may still be executed.',
   },
   {
+    where: 'CLIENT TRACKING',
+    what: 'Kept by Keyward, which hears of writes on one connection for all (docs/tracking.md). A client may be told of a key once more than by Redis; NOLOOP is accepted, and its own writes are told all the same; keys that the server writes in one turn are told in the order of their bytes; FLUSHALL and FLUSHDB of the tenant are told key by key, those of an operator as the null of Redis. Until writes are heard of, and while the connection is lost, what is read is taken back at once. At most 1,000 prefixes of 1 KiB for each client. Refused inside MULTI.',
+  },
+  {
+    where: 'CLIENT CACHING',
+    what: 'Said inside MULTI, it makes all that follows there be tracked with OPTIN, and changes nothing with OPTOUT.',
+  },
+  {
     where: 'CLIENT PAUSE',
     what: 'Holds back what goes upstream; what Keyward answers itself (PING, CLIENT UNPAUSE, INFO …) is answered. With WRITE, EXEC waits also for a transaction that only reads. Keys expire and are evicted meanwhile. The longest pause is 24 days.',
   },
   {
     where: 'CLIENT UNBLOCK',
     what: 'Refused inside MULTI. A client whose blocking command has not been sent yet, because it waits for a connection or for an upstream that is away, counts as not blocked (`:0`).',
+  },
+  {
+    where: 'ACL',
+    what: 'A user is all that it knows of: GETUSER tells of oneself, in the form of Redis 7.0, and nothing of anybody else. CAT lists what is open to the tenant, with categories of modules where the upstream has them. The rest is not open.',
+  },
+  {
+    where: 'SET',
+    what: 'GET together with an IFDEQ or IFDNE whose digest is none is answered by the error alone, also if the key does not exist, and refused inside MULTI. Redis 8.4 to 8.6 send the old value and the error, two replies to one request.',
+  },
+  {
+    where: 'CLUSTER',
+    what: 'Answers as a server that is not in a cluster, in the words of Redis 7.0; KEYSLOT, too, which Valkey 9 answers all the same.',
   },
   {
     where: 'SLOWLOG',
@@ -78,11 +98,11 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     where: 'LATENCY',
-    what: 'Answers as a server whose latency monitor is off, DOCTOR in other words. HISTOGRAM is open to a tenant without a prefix only; to that tenant all but RESET show what the upstream recorded.',
+    what: 'Answers as a server whose latency monitor is off and that has counted nothing yet (HISTOGRAM), DOCTOR in other words. To a tenant without a prefix all but RESET show what the upstream recorded.',
   },
   {
     where: 'INFO',
-    what: 'The tenant’s own view: memory, CPU, hits and evictions are 0 for a tenant with a prefix, since they would tell what others do. # Keyspace is by the last count, `keyward_keyspace_age_seconds` old (-1: there was none yet); INFO never waits for a count, and causes one at most once a minute. `expires` and `avg_ttl` in it are 0.',
+    what: 'The tenant’s own view: memory, CPU, hits and evictions are 0 for a tenant with a prefix, since they would tell what others do. # Keyspace is by the last count, `keyward_keyspace_age_seconds` old (-1: there was none yet); INFO never waits for a count, and causes one at most once a minute. `expires` and `avg_ttl` in it are 0, and so are `tracking_total_keys`, `_items` and `_prefixes`.',
   },
   {
     where: 'CONFIG GET',
@@ -140,6 +160,14 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     where: 'FLUSHDB, FLUSHALL',
     what: 'SYNC and ASYNC both answer when all keys are deleted, by SCAN and UNLINK; other requests for these databases wait meanwhile, up to `hold`. Of what is written through another Keyward meanwhile, each key may be deleted or not. Each key sends a `del` notification.',
+  },
+  {
+    where: 'FCALL, FCALL_RO',
+    what: 'With `functions: trusted`. The function sees its keys with the tenant’s prefix, in KEYS and in what it returns of them, and may touch no others and run no more than a script may: see docs/scripts.md. `ttl` rules do not reach what it writes.',
+  },
+  {
+    where: 'FUNCTION',
+    what: 'With `functions: trusted`. LOAD takes Lua alone, up to `scripts.largest`, and wants `redis.register_function` spelled like that; the top level of a library has two local variables less, and an error about a wrong first argument may have other words. FLUSH deletes one library after the other. STATS shows a function that runs if it is the tenant’s own, and counts the libraries of the last time while the server is busy. KILL ends the tenant’s own alone, and says NOTBUSY while a script runs. HELP has the words of Redis 7.0. DUMP and RESTORE are not open.',
   },
   {
     where: 'limits',

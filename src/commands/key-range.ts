@@ -1,4 +1,4 @@
-import type { KeySpec } from './spec.ts'
+import type { KeySpec } from './key-spec.ts'
 
 /** The hot path's view of a command's keys; see CommandSpec.firstKey. */
 export interface KeyRange {

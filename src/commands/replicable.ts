@@ -14,5 +14,7 @@ const PRIMARY_ONLY: ReadonlySet<string> = new Set([
 export function mayReadReplica(spec: CommandSpec): boolean {
   if ((spec.flags & FLAG.READONLY) === 0 || mayWrite(spec) || spec.route !== 'shared' || spec.keySpecs.length === 0)
     return false
+  // Only the primary was asked whether it has them; a replica may be older.
+  if (spec.presence !== 'always') return false
   return !PRIMARY_ONLY.has(spec.name.split('|', 1)[0])
 }

@@ -3,43 +3,32 @@ import type { Reply } from '../resp/types.ts'
 import type { Session, TopicCounts } from '../session/session.ts'
 import type { Extension, Tenant } from '../session/tenant.ts'
 import type { ArgView } from './arg-view.ts'
+import type { KeySpec } from './key-spec.ts'
+import type { Offers } from './offers.ts'
 import type { UpstreamFacts } from './upstream-facts.ts'
 import type { CacheStats, ClientView, SlowLogView } from './views.ts'
 
-/** Command flags as bits, from the flags of the server's COMMAND reply. */
-export const FLAG = {
-  WRITE: 1,
-  READONLY: 2,
-  BLOCKING: 4,
-  /** May be sent before login. */
-  NO_AUTH: 8,
-  PUBSUB: 16,
-  DENYOOM: 32,
-  ADMIN: 64,
-  FAST: 128,
-} as const
+export { FLAG } from './flags.ts'
+export type { KeySpec }
 
 /**
  * Which way a request takes. `shared`: a lane. `local`: answered here. `blocking`, `transaction`, `wait`: a pin.
- * `job`: many upstream calls of Keyward's own; for the empty prefix, a lane. `pubsub`: the tenant's subscriber.
+ * `job`: many upstream calls of Keyward's own; for the empty prefix, a lane. `pubsub`: the tenant's subscriber. `script`: behind a
+ * prologue and a wall; for the empty prefix, a lane.
  */
-export type Route = 'shared' | 'local' | 'blocking' | 'transaction' | 'wait' | 'job' | 'pubsub'
+export type Route = 'shared' | 'local' | 'blocking' | 'transaction' | 'wait' | 'job' | 'pubsub' | 'script'
 
 /**
  * Who may run a command (open-to.ts). `passthrough`: only the tenant with an empty prefix. `extension`: tenants that have
  * the extension that the command belongs to, and to others it does not exist.
  */
-export type Openness = 'tenant' | 'passthrough' | 'extension' | 'refused'
+export type Openness = 'tenant' | 'script' | 'function' | 'passthrough' | 'extension' | 'refused'
 
-/** One key spec of https://redis.io/docs/reference/key-specs/, as the server's COMMAND gives it. */
-export interface KeySpec {
-  readonly begin: { readonly index: number } | { readonly keyword: string; readonly startFrom: number } | 'unknown'
-  readonly find:
-    | { readonly lastKey: number; readonly step: number; readonly limit: number }
-    | { readonly keyNum: number; readonly firstKey: number; readonly step: number }
-    | 'unknown'
-  readonly flags: readonly string[]
-}
+/**
+ * Where a command is that is open. `newer`: not on every server of the table, so the upstream is asked. `module`: a module's, and the
+ * upstream must say of it just what was reviewed (offers.ts).
+ */
+export type Presence = 'always' | 'newer' | 'module'
 
 /** All that is known of one command or subcommand. Built once at start; one object each, compared by identity. */
 export interface CommandSpec {
@@ -64,6 +53,7 @@ export interface CommandSpec {
   readonly channel: number
   readonly route: Route
   readonly open: Openness
+  readonly presence: Presence
   /** For one of Keyward's own commands, which the upstream does not know under this name. */
   readonly extension?: Extension
   /** Why it is not open for prefixed tenants; for the log, `keyward explain` and docs/commands.md. '' when it is open. */
@@ -100,6 +90,13 @@ export interface Quirk {
   readonly fromNewest?: true
   /** Why these arguments are not open for a prefixed tenant; undefined: they are. */
   refuses?(args: ArgView): string | undefined
+  /**
+   * The error, without the `-`, with which Keyward answers these arguments itself, whoever the tenant is, since what the server
+   * would answer breaks the connection; undefined: they are sent. `offers`: the commands of the upstream, if they are known.
+   */
+  rejects?(args: ArgView, offers: Offers | undefined): string | undefined
+  /** Fewer arguments than so many, with the name, are never rejected. */
+  readonly rejectsFrom?: number
   /** For route `local`: answers into call.reply, exactly one reply. */
   answer?(call: LocalCall): void
   /**

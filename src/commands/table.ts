@@ -1,19 +1,31 @@
 import { EXTENSION_COMMANDS, EXTENSION_ROWS } from './extensions.ts'
 import { keyRange } from './key-range.ts'
 import { CommandTable } from './lookup.ts'
+import { MODULE_ROWS } from './modules.ts'
 import { QUIRKS } from './quirks/index.ts'
-import { EXTENSIONS, NOT_REVIEWED, PASSTHROUGH, REASONS, REVIEWED, type ReviewedGroup, SESSION } from './reviewed.ts'
+import {
+  EXTENSIONS,
+  FUNCTIONS,
+  MODULES,
+  NOT_REVIEWED,
+  PASSTHROUGH,
+  REASONS,
+  REVIEWED,
+  type ReviewedGroup,
+  SCRIPTS,
+  SESSION,
+} from './reviewed.ts'
 import { flagBits, parseRow, type Row } from './rows.ts'
-import { type CommandSpec, FLAG, type KeySpec, type Openness, type Quirk, type Route } from './spec.ts'
-import { ROWS } from './table.generated.ts'
+import { type CommandSpec, FLAG, type KeySpec, type Openness, type Presence, type Quirk, type Route } from './spec.ts'
+import { ROWS, SERVERS } from './table.generated.ts'
 
 const NO_QUIRK: Quirk = {}
 
 /** Flags that hold only when every server says so; the others hold when one does. */
-const ON_ALL_SERVERS = FLAG.READONLY | FLAG.FAST
+const ON_ALL_SERVERS = FLAG.READONLY | FLAG.FAST | FLAG.NOSCRIPT
 
-/** What servers have, and what Keyward adds. */
-const ALL_ROWS: readonly string[] = [...ROWS, ...EXTENSION_ROWS]
+/** What servers have, what modules bring along, and what Keyward adds. */
+const ALL_ROWS: readonly string[] = [...ROWS, ...MODULE_ROWS, ...EXTENSION_ROWS]
 
 /**
  * The command table from its rows. A name without a row is unknown, whatever the reviewed list says of it.
@@ -31,7 +43,9 @@ export function buildTable(rows: readonly string[] = ALL_ROWS): CommandTable {
     const children = subcommands.get(container)
     if (sub === undefined && names.some((other) => other.startsWith(`${name}|`))) subcommands.set(name, new Map())
     if (sub !== undefined && children === undefined) throw new Error(`no row for the container of ${name}`)
-    const spec = specOf(unite(byName.get(name) as Row[]), specs.length, subcommands.get(name), names)
+    const own = byName.get(name) as Row[]
+    const servers = new Set(own.flatMap((row) => row.servers))
+    const spec = specOf(unite(own), servers, specs.length, subcommands.get(name), names)
     specs.push(spec)
     if (sub !== undefined) children?.set(sub, spec)
   }
@@ -40,6 +54,7 @@ export function buildTable(rows: readonly string[] = ALL_ROWS): CommandTable {
 
 function specOf(
   row: Row & { bits: number },
+  servers: ReadonlySet<string>,
   index: number,
   subcommands: ReadonlyMap<string, CommandSpec> | undefined,
   names: readonly string[],
@@ -61,6 +76,7 @@ function specOf(
     channel: quirk.channel ?? 0,
     route,
     open,
+    presence: presenceOf(row.name, servers),
     extension: EXTENSION_COMMANDS.get(row.name)?.extension,
     refusal: open === 'tenant' ? '' : reason(row.name),
     quirk,
@@ -72,13 +88,28 @@ function routeOf(quirk: Quirk): Route {
   return quirk.route ?? (quirk.answer === undefined ? 'shared' : 'local')
 }
 
-const TENANT = namesOf(REVIEWED)
+/** `servers`: those of the table that its rows name; a row that names none is of all. */
+function presenceOf(name: string, servers: ReadonlySet<string>): Presence {
+  if (FROM_MODULES.has(name)) return 'module'
+  if (servers.size === 0 || ANSWERED_EVERYWHERE.has(name)) return 'always'
+  return SERVERS.every((server) => servers.has(server.replace(' ', '-'))) ? 'always' : 'newer'
+}
+
+/** Of newer servers, and so small that Keyward has them whatever the upstream is: client libraries send them first of all. */
+const ANSWERED_EVERYWHERE: ReadonlySet<string> = new Set(['client|no-touch', 'client|setinfo'])
+
+const FROM_MODULES = namesOf(MODULES)
+const TENANT = namesOf([...REVIEWED, ...MODULES])
 const PASS = namesOf(PASSTHROUGH)
 const EXTRA = namesOf(EXTENSIONS)
+const SCRIPTED = namesOf([SCRIPTS])
+const FUNCTIONAL = namesOf([FUNCTIONS])
 
 function namesOf(groups: readonly ReviewedGroup[]): ReadonlySet<string> {
   return new Set(groups.flatMap((group) => group.names))
 }
+
+const MOST_OPEN: readonly Openness[] = ['tenant', 'script', 'function', 'passthrough']
 
 const ANSWERED: ReadonlySet<string> = new Set(SESSION.names)
 
@@ -86,6 +117,8 @@ function openness(name: string): Openness {
   const quirk = QUIRKS.get(name)
   if (ANSWERED.has(name) && quirk?.answer === undefined && quirk?.forward === undefined) return 'refused'
   if (TENANT.has(name)) return 'tenant'
+  if (SCRIPTED.has(name)) return 'script'
+  if (FUNCTIONAL.has(name)) return 'function'
   if (EXTRA.has(name)) return 'extension'
   return PASS.has(name) ? 'passthrough' : 'refused'
 }
@@ -93,8 +126,7 @@ function openness(name: string): Openness {
 /** A container is as open as the most open of its subcommands: it only ever answers that one is missing or unknown. */
 function containerOpenness(name: string, names: readonly string[]): Openness {
   const all = names.filter((other) => other === name || other.startsWith(`${name}|`)).map(openness)
-  if (all.includes('tenant')) return 'tenant'
-  return all.includes('passthrough') ? 'passthrough' : 'refused'
+  return MOST_OPEN.find((one) => all.includes(one)) ?? 'refused'
 }
 
 function reason(name: string): string {

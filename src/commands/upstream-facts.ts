@@ -1,3 +1,5 @@
+import type { Offers } from './offers.ts'
+
 /** What local answers may know of a tenant's upstream server. */
 export interface UpstreamFacts {
   /** As INFO says; '7.0.0' before the first connection. */
@@ -9,4 +11,6 @@ export interface UpstreamFacts {
   readonly lastSave: number
   /** Fields of the upstream's INFO, by name; empty before the first connection. */
   readonly info: ReadonlyMap<string, string>
+  /** Its commands; undefined: not known yet, or not to be known. */
+  readonly offers?: Offers
 }

@@ -43,18 +43,20 @@ export interface SlowLogView {
 
 /**
  * The near cache of a tenant in this process, as CACHE.STATS shows it. Counters since it was configured: requests for keys
- * of its rules, each in `hits`, `staleServed`, `misses` or `coalesced`, and what became of entries.
+ * of its rules, each counted once, in `hits`, `staleServed`, `misses` or `coalesced`, and what became of entries.
  */
 export interface CacheStats {
   readonly hits: number
   /** Entries past their end, served while the upstream was away. */
   readonly staleServed: number
-  /** Of them, `crowded` found no room in the queues of the cache, and left nothing in it. */
+  /** Of them, `crowded` found too much under way, went upstream as without a cache, and left nothing in it. */
   readonly misses: number
   readonly crowded: number
-  /** Misses that waited for the reply to an earlier one. */
+  /** Waited for the reply to a miss; not among `misses`. */
   readonly coalesced: number
   readonly stored: number
+  /** Not kept, because too many replies waited for the times to live of their keys. */
+  readonly skipped: number
   /** Not kept, because there was no room and what is there is asked for more. */
   readonly rejected: number
   readonly invalidations: number

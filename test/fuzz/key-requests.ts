@@ -15,7 +15,12 @@ const table = buildTable()
 const steady = table
   .all()
   .filter(
-    (spec) => spec.open === 'tenant' && spec.firstKey !== 0 && !UNSTEADY.test(spec.name) && !spec.name.includes('|'),
+    (spec) =>
+      spec.open === 'tenant' &&
+      spec.presence === 'always' &&
+      spec.firstKey !== 0 &&
+      !UNSTEADY.test(spec.name) &&
+      !spec.name.includes('|'),
   )
 /** Those whose options or counts decide where keys are. */
 const vague = steady.filter(({ firstKey, quirk }) => firstKey === -1 || (quirk.refuses ?? quirk.forward) !== undefined)

@@ -13,6 +13,7 @@ function stats({ reply, server, session }: LocalCall): void {
     ['coalesced', now.coalesced],
     ['stored', now.stored],
     ['rejected', now.rejected],
+    ['skipped', now.skipped],
     ['invalidations', now.invalidations],
     ['evictions', now.evictions],
     ['expired', now.expired],

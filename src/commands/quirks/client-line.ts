@@ -30,7 +30,7 @@ export function clientLine(client: ClientView, command: string, now: number, clo
     `events=${client.outputBytes > 0 ? 'rw' : 'r'}`,
     `cmd=${command}`,
     `user=${session.user}`,
-    'redir=-1',
+    `redir=${session.tracking?.redirect ?? -1}`,
     `resp=${session.protocol}`,
     `lib-name=${session.libName}`,
     `lib-ver=${session.libVersion}`,
@@ -45,6 +45,9 @@ function flags(client: ClientView): string {
     (session.subscribed > 0 ? 'P' : '') +
     (client.queued >= 0 ? 'x' : '') +
     (client.blocked ? 'b' : '') +
+    (session.tracking !== undefined ? 't' : '') +
+    (session.tracking?.broken ? 'R' : '') +
+    (session.tracking?.bcast ? 'B' : '') +
     (session.address.startsWith('/') ? 'U' : '') +
     (session.noEvict ? 'e' : '') +
     (session.noTouch ? 'T' : '')

@@ -14,6 +14,10 @@ const SYNTAX = 'ERR syntax error'
 /** What a tenant may use of CLIENT, in Redis' words; the rest of Redis' list would be a promise that we break. */
 const HELP = [
   'CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
+  'CACHING (YES|NO)',
+  '    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.',
+  'GETREDIR',
+  '    Return the client ID we are redirecting to when tracking is enabled.',
   'GETNAME',
   '    Return the name of the current connection.',
   'ID',
@@ -52,6 +56,11 @@ const HELP = [
   '    * LIB-VER: the client lib version.',
   'UNBLOCK <clientid> [TIMEOUT|ERROR]',
   '    Unblock the specified blocked client.',
+  'TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]',
+  '         [OPTIN] [OPTOUT] [NOLOOP]',
+  '    Control server assisted client side caching.',
+  'TRACKINGINFO',
+  '    Report tracking status for the current connection.',
   'NO-EVICT (ON|OFF)',
   '    Protect current client connection from eviction.',
   'NO-TOUCH (ON|OFF)',
@@ -172,6 +181,9 @@ function onOrOff({ args, reply }: LocalCall): boolean | undefined {
  * but change nothing upstream: lanes are never evicted, and are shared by clients that do touch.
  */
 export const quirks: Readonly<Record<string, Quirk>> = {
+  // What a client can do besides, such as following a redirection. Nobody is redirected here, so all is well, as for names that
+  // the server does not know. https://valkey.io/commands/client-capa/
+  'client|capa': { answer: ({ reply }) => reply.simple('OK') },
   'client|getname': {
     answer({ reply, session }) {
       if (session.name === '') reply.null()

@@ -1,11 +1,9 @@
 import { globMatches } from '../../lib/glob.ts'
 import type { Reply } from '../../resp/types.ts'
 import type { Session } from '../../session/session.ts'
-import type { Tenant } from '../../session/tenant.ts'
 import type { ArgView } from '../arg-view.ts'
 import { docsOf, hasKey, infoOf, writeKeys } from '../extension-replies.ts'
 import { EXTENSION_COMMANDS, type ExtensionCommand } from '../extensions.ts'
-import { isOpenTo } from '../open-to.ts'
 import type { CommandSpec, LocalCall, Quirk } from '../spec.ts'
 import { help } from './help.ts'
 import { tenantOf } from './tenant-of.ts'
@@ -58,18 +56,19 @@ function openCommands(call: LocalCall): OpenCommands {
   const specs = call.server.commands(tenant)
   let open = known.get(specs)
   if (open === undefined) {
-    open = index(specs, tenant)
+    open = index(specs)
     known.set(specs, open)
   }
   return open
 }
 
-function index(specs: readonly CommandSpec[], tenant: Tenant): OpenCommands {
+function index(specs: readonly CommandSpec[]): OpenCommands {
+  const open = new Set(specs)
   const byName = new Map<string, CommandSpec>()
   for (const spec of specs) {
     byName.set(spec.name, spec)
     for (const sub of spec.subcommands?.values() ?? []) {
-      if (isOpenTo(sub, tenant)) byName.set(sub.name, sub)
+      if (open.has(sub)) byName.set(sub.name, sub)
     }
   }
   const top = [...byName.values()].filter(({ name }) => !name.includes('|'))
@@ -105,7 +104,7 @@ function list(call: LocalCall): void {
     reply.error('ERR syntax error')
     return
   }
-  // FILTERBY MODULE: no command of a module is open.
+  // FILTERBY MODULE: which command is of which module, only the upstream knows.
   reply.array(names.length)
   for (const name of names) reply.bulk(name)
 }

@@ -1,9 +1,11 @@
 import type { Quirk } from '../spec.ts'
+import { quirks as acl } from './acl.ts'
 import { quirks as blocking } from './blocking.ts'
 import { quirks as cache } from './cache.ts'
 import { quirks as client } from './client.ts'
 import { quirks as clientKill } from './client-kill.ts'
 import { quirks as clientPause } from './client-pause.ts'
+import { quirks as clientTracking } from './client-tracking.ts'
 import { quirks as clientUnblock } from './client-unblock.ts'
 import { quirks as cluster } from './cluster.ts'
 import { quirks as command } from './command.ts'
@@ -19,7 +21,9 @@ import { quirks as migrate } from './migrate.ts'
 import { quirks as monitor } from './monitor.ts'
 import { quirks as move } from './move.ts'
 import { quirks as pubsub } from './pubsub.ts'
+import { quirks as scripting } from './scripting.ts'
 import { quirks as server } from './server.ts'
+import { quirks as set } from './set.ts'
 import { quirks as slowlog } from './slowlog.ts'
 import { quirks as sort } from './sort.ts'
 import { quirks as streams } from './streams.ts'
@@ -28,11 +32,13 @@ import { quirks as transactions } from './transactions.ts'
 
 /** A new group of quirks is a file beside this one and a line here. No name may stand in two groups. */
 const GROUPS: readonly Readonly<Record<string, Quirk>>[] = [
+  acl,
   blocking,
   cache,
   client,
   clientKill,
   clientPause,
+  clientTracking,
   clientUnblock,
   cluster,
   command,
@@ -48,7 +54,9 @@ const GROUPS: readonly Readonly<Record<string, Quirk>>[] = [
   move,
   monitor,
   pubsub,
+  scripting,
   server,
+  set,
   slowlog,
   sort,
   streams,

@@ -79,9 +79,11 @@ function clients(call: LocalCall): readonly Field[] {
   const tenant = tenantOf(call.session)
   let connected = 0
   let blocked = 0
+  let tracking = 0
   for (const client of call.server.clientsOf(tenant)) {
     connected++
     if (client.blocked) blocked++
+    if (client.session.tracking !== undefined) tracking++
   }
   return [
     ['connected_clients', connected],
@@ -90,7 +92,7 @@ function clients(call: LocalCall): readonly Field[] {
     ['client_recent_max_input_buffer', 0],
     ['client_recent_max_output_buffer', 0],
     ['blocked_clients', blocked],
-    ['tracking_clients', 0],
+    ['tracking_clients', tracking],
     ['clients_in_timeout_table', 0],
   ]
 }

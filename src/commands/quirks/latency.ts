@@ -15,6 +15,9 @@ const HELP = [
   'RESET [<event> ...]',
   '    Reset latency data of one or more <event> classes.',
   '    (default: reset all data for all event classes)',
+  'HISTOGRAM [COMMAND ...]',
+  '    Return a cumulative distribution of latencies in the format of a histogram for the specified command names.',
+  '    If no commands are specified then all histograms are replied.',
   'HELP',
   '    Prints this help.',
 ]
@@ -41,6 +44,7 @@ export const quirks: Readonly<Record<string, Quirk>> = {
     reply.error(`ERR No samples available for event '${quoted(args, 2)}'`),
   ),
   'latency|help': help(HELP),
+  'latency|histogram': recordsNothing(({ reply }) => reply.map(0)),
   'latency|history': recordsNothing(({ reply }) => reply.array(0)),
   'latency|latest': recordsNothing(({ reply }) => reply.array(0)),
   // Never sent: what the upstream has recorded is its operator's.

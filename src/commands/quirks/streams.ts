@@ -30,6 +30,8 @@ function readOptions(args: ArgView, withGroup: boolean): void {
       found.streams = i + 1
       return
     } else if (withGroup && more >= 2 && args.is(i, 'GROUP')) i += 2
+    // Of Redis 8.4; to older ones a syntax error, whatever follows.
+    else if (withGroup && more > 0 && args.is(i, 'CLAIM')) i++
     else if (withGroup && args.is(i, 'NOACK')) continue
     else {
       found.stop = i

@@ -1,13 +1,21 @@
 import { describe, expect, test } from 'vitest'
 import { QUIRKS } from '../../../src/commands/quirks/index.ts'
-import { EXCEPTIONS, NOT_REVIEWED, PASSTHROUGH, REASONS, REVIEWED, SESSION } from '../../../src/commands/reviewed.ts'
+import {
+  EXCEPTIONS,
+  MODULES,
+  NOT_REVIEWED,
+  PASSTHROUGH,
+  REASONS,
+  REVIEWED,
+  SESSION,
+} from '../../../src/commands/reviewed.ts'
 import { type CommandSpec, FLAG, type KeySpec } from '../../../src/commands/spec.ts'
 import { ROWS } from '../../../src/commands/table.generated.ts'
 import { buildTable } from '../../../src/commands/table.ts'
 
 const table = buildTable()
 const spec = (name: string) => table.byName(name) as CommandSpec
-const tenantNames = REVIEWED.flatMap((group) => group.names)
+const tenantNames = [...REVIEWED, ...MODULES].flatMap((group) => group.names)
 const passthroughNames = PASSTHROUGH.flatMap((group) => group.names)
 const rowsWithout = (name: string) => ROWS.filter((row) => row.split(' ')[0] !== name)
 
@@ -109,8 +117,11 @@ describe('who may run what', () => {
 
   test('a container is open when one of its subcommands is', () => {
     expect(spec('object').open).toBe('tenant')
-    expect(spec('script').open).toBe('passthrough')
-    expect(spec('acl').open).toBe('refused')
+    expect(spec('script').open).toBe('script')
+    expect(spec('function').open).toBe('function')
+    expect(spec('memory').open).toBe('tenant')
+    expect(spec('acl').open).toBe('tenant')
+    expect(spec('module').open).toBe('refused')
   })
 
   test('what tenants must never reach is refused', () => {

@@ -149,8 +149,8 @@ describe('in the table', () => {
       for (const prefix of ['acme:', '']) {
         const others = new Set((['throttle', 'cache'] as const).filter((one) => one !== extension))
         const those = (extensions: typeof others) => tenant('acme', { prefix, extensions })
-        expect(isOpenTo(spec(name), those(new Set([extension]))), `${name} ${prefix}`).toBe(true)
-        expect(isOpenTo(spec(name), those(others)), `${name} ${prefix}`).toBe(false)
+        expect(isOpenTo(spec(name), those(new Set([extension])), undefined), `${name} ${prefix}`).toBe(true)
+        expect(isOpenTo(spec(name), those(others), undefined), `${name} ${prefix}`).toBe(false)
       }
     }
   })
