@@ -13,7 +13,9 @@ import { Memory } from './client/memory.ts'
 import { Notices } from './client/notices.ts'
 import { familyOf, Stats } from './client/stats.ts'
 import { TenantServer, type TenantServerHost } from './client/tenant-server.ts'
+import { type TrackingEnv, Trackings } from './client/tracking/trackings.ts'
 import type { CommandTable } from './commands/lookup.ts'
+import { isReviewed } from './commands/open-to.ts'
 import type { ServerView } from './commands/spec.ts'
 import { buildTable } from './commands/table.ts'
 import type { Config } from './config/config.ts'
@@ -29,7 +31,9 @@ import { buildPolicies, type Policies } from './policies/index.ts'
 import type { ClientPolicy } from './policies/policy.ts'
 import { ReplyWriter } from './resp/reply-writer.ts'
 import { type Authenticator, Session } from './session/session.ts'
-import type { Tenant } from './session/tenant.ts'
+import { keyPrefix, type Tenant, type TtlRule } from './session/tenant.ts'
+import { Caller } from './upstream/caller.ts'
+import type { Hearer } from './upstream/invalidations/hearer.ts'
 import type { Node } from './upstream/node.ts'
 import type { UpstreamOptions } from './upstream/options.ts'
 import { Upstream } from './upstream/upstream.ts'
@@ -46,7 +50,7 @@ interface Door {
 }
 
 /** Builds every part from a Config and wires them; starts, reloads, drains and stops. Knows nothing of cli and admin. */
-export class Proxy implements ClientEnv, TenantServerHost {
+export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
   readonly turn = new Turn()
   readonly clock = new Clock()
   readonly table: CommandTable = buildTable()
@@ -60,6 +64,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
   /** Every client, with the listener that it came through. */
   readonly clients = new Map<ClientConnection, Door>()
   readonly memory: Memory
+  readonly tracking: Trackings
   draining = false
   config: Config
   /** Raised by every reload. */
@@ -85,6 +90,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     this.config = config
     this.log = env.log
     this.memory = new Memory(config.memory)
+    this.tracking = new Trackings(config.tracking, this)
     this.notices = new Notices(env.log)
     this.dispatcher = new Dispatcher(this)
     const policyEnv = {
@@ -102,6 +108,14 @@ export class Proxy implements ClientEnv, TenantServerHost {
     for (const options of config.upstreams.values()) this.upstreams.set(options.name, this.openUpstream(options))
   }
 
+  get scriptLimits() {
+    return this.config.scripts
+  }
+
+  callerOf(tenant: Tenant, tenantIndex: number, receivedAt?: number): Caller {
+    return new Caller(() => this.node(tenant), tenantIndex, receivedAt)
+  }
+
   /** Replicas are looked at as often as the most demanding of their tenants needs. */
   private followReplicas(): void {
     for (const [name, upstream] of this.upstreams) {
@@ -113,9 +127,19 @@ export class Proxy implements ClientEnv, TenantServerHost {
     }
   }
 
+  /** Where an expiry has to follow writes, the upstream's user must be allowed to set it. */
+  private followExpiries(): void {
+    for (const [name, { primary }] of this.upstreams) {
+      const needs = [...this.config.tenants.values()].find(
+        ({ upstream, ttl }) => upstream === name && ttl.some(expires),
+      )
+      primary.facts.expiry.want(needs && keyPrefix(needs, 0).toString('latin1'))
+    }
+  }
+
   /** Writes are heard of where somebody caches what they change. */
   private followWrites(): void {
-    for (const [name, { invalidations }] of this.upstreams) invalidations.track(this.policies.cache.prefixesOf(name))
+    for (const [name, { cacheSource }] of this.upstreams) cacheSource.feed.track(this.policies.cache.prefixesOf(name))
   }
 
   get caches(): NearCaches {
@@ -132,9 +156,16 @@ export class Proxy implements ClientEnv, TenantServerHost {
   }
 
   private openUpstream(options: UpstreamOptions): Upstream {
-    const upstream = new Upstream(options, { turn: this.turn, clock: this.clock, log: this.log, fault: this.fault })
-    upstream.invalidations.onInvalidated = (rawKey) => this.policies.cache.invalidated(rawKey)
-    upstream.invalidations.onEverything = () => this.policies.cache.everything(options.name)
+    const upstream = new Upstream(options, {
+      turn: this.turn,
+      clock: this.clock,
+      log: this.log,
+      fault: this.fault,
+      reviewed: (name, offers) => isReviewed(this.table, name, offers),
+    })
+    const { feed } = upstream.cacheSource
+    feed.onInvalidated = (rawKey) => this.policies.cache.invalidated(rawKey)
+    feed.onEverything = () => this.policies.cache.everything(options.name)
     return upstream
   }
 
@@ -155,6 +186,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     }
     for (const upstream of this.upstreams.values()) upstream.start()
     this.followReplicas()
+    this.followExpiries()
     this.followWrites()
   }
 
@@ -196,6 +228,10 @@ export class Proxy implements ClientEnv, TenantServerHost {
     let stats = this.statsOf.get(name)
     if (stats === undefined) this.statsOf.set(name, (stats = new Stats()))
     return stats
+  }
+
+  trackingEar(tenant: Tenant): Hearer | undefined {
+    return this.upstreams.get(tenant.upstream)?.trackingEar
   }
 
   chain(session: Session): ClientPolicy | undefined {
@@ -259,6 +295,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
       leases: this.policies.limits.leases.view(),
       caches: this.policies.cache.view(),
       ttl: this.policies.ttl.view(),
+      scripts: this.dispatcher.scripting.view(),
       gates: { closed: this.gates.count, overruns: this.gates.overruns },
       memory: { clients: this.memory.total, limit: this.memory.limit, cuts: this.memory.cuts },
     }
@@ -292,6 +329,7 @@ export class Proxy implements ClientEnv, TenantServerHost {
     this.config = config
     this.generation++
     this.memory.limit = config.memory
+    this.tracking.renew(config.tracking)
     this.keepSlowLogs()
     const retired: [Upstream, Upstream | undefined][] = []
     for (const [name, options] of config.upstreams) {
@@ -311,6 +349,13 @@ export class Proxy implements ClientEnv, TenantServerHost {
       retired.push([upstream, undefined])
     }
     this.followReplicas()
+    this.followExpiries()
+    for (const { name, upstream } of before.tenants.values()) {
+      if (config.tenants.has(name)) continue
+      this.dispatcher.scripting.scripts.forget(name)
+      this.dispatcher.scripting.usage.forget(name)
+      this.upstreams.get(upstream)?.primary.walls.remove(name)
+    }
     this.chains.renew(config.tenants.values())
     this.followWrites()
     for (let i = 0; i < this.doors.length; i++) {
@@ -353,10 +398,16 @@ export class Proxy implements ClientEnv, TenantServerHost {
     this.draining = true
     for (const door of this.doors) door.listener.close()
     for (const client of [...this.clients.keys()]) client.cut()
+    this.tracking.stop()
     this.policies.limits.stop()
     this.policies.cache.stop()
     for (const upstream of [...this.upstreams.values(), ...this.retired]) upstream.stop()
   }
+}
+
+/** Does it make requests follow others? */
+function expires({ default: time, persist, dryRun }: TtlRule): boolean {
+  return !dryRun && (time !== undefined || persist === 'clamp')
 }
 
 /** Of all tenants together, in a second; each costs some ten microseconds. */

@@ -10,6 +10,7 @@ import { limitNumbers } from './metrics/limit-numbers.ts'
 import { LIMIT_METRICS } from './metrics/limits.ts'
 import { PLACE_METRICS } from './metrics/places.ts'
 import { PROCESS_METRICS } from './metrics/process.ts'
+import { SCRIPT_METRICS } from './metrics/scripts.ts'
 import { TENANT_METRICS } from './metrics/tenants.ts'
 import { TTL_METRICS } from './metrics/ttl.ts'
 import { ttlNumbers } from './metrics/ttl-numbers.ts'
@@ -30,6 +31,7 @@ const NOTHING: ProcessView = {
   limits: [],
   leases: { calls: 0, failures: 0 },
   caches: [],
+  scripts: { texts: 0, bytes: 0, prepared: 0, notRun: 0 },
   ttl: [],
   gates: { closed: 0, overruns: 0 },
   memory: { clients: 0, limit: 0, cuts: 0 },
@@ -41,6 +43,7 @@ const DEFINITIONS: readonly Definition[] = [
   ...LIMIT_METRICS,
   ...CACHE_METRICS,
   ...TTL_METRICS,
+  ...SCRIPT_METRICS,
   ...PLACE_METRICS,
   ...UPSTREAM_METRICS,
   ...INVALIDATION_METRICS,

@@ -10,6 +10,9 @@ export interface StatusSource extends Pick<AdminSource, 'ready' | 'view'> {
 /** Of thousands of tenants nobody reads the list. */
 const MOST_NAMES = 100
 
+/** What lets it. */
+const EXPIRY = 'ACL SETUSER … +pexpire'
+
 /** How the process is, in lines for people. */
 export function statusText(source: StatusSource, version: string): string {
   const { generation, connections, barrier, running, gates, delayed, limits, caches, ttl, upstreams } = source.view()
@@ -38,7 +41,7 @@ function limitLines({ delayed, limits }: Pick<ProcessView, 'delayed' | 'limits'>
 
 function cacheLines(caches: ProcessView['caches']): readonly string[] {
   if (caches.length === 0) return []
-  let [bytes, memory, requests, stale, misses] = [0, 0, 0, 0, 0]
+  let [bytes, memory, requests, stale, misses, crowded, skipped] = [0, 0, 0, 0, 0, 0, 0]
   for (const cache of caches) {
     bytes += cache.bytes
     memory += cache.memory
@@ -46,12 +49,23 @@ function cacheLines(caches: ProcessView['caches']): readonly string[] {
       requests += requestsOf(rule)
       misses += rule.misses
       stale += rule.staleServed
+      crowded += rule.crowded
+      skipped += rule.skipped
     }
   }
   const share = requests === 0 ? 0 : Math.floor((100 * (requests - misses)) / requests)
   const old = stale === 0 ? '' : `, ${stale} of them past their end`
   return [
     `near cache: ${caches.length} tenants, ${mebibytes(bytes)} of ${mebibytes(memory)} MiB, spared the upstream ${share}% of ${requests} reads${old}`,
+    ...crowdedLines(crowded, skipped),
+  ]
+}
+
+/** Nothing while they need no attention. */
+function crowdedLines(crowded: number, skipped: number): readonly string[] {
+  if (crowded + skipped === 0) return []
+  return [
+    `near cache: too much was under way for ${crowded} reads and ${skipped} replies; see maxFetches and maxFollowers`,
   ]
 }
 
@@ -84,6 +98,9 @@ function upstreamLines(upstream: UpstreamView): readonly string[] {
     ...refusedLines(upstream),
     ...breakerLines(upstream),
     ...invalidationLines(upstream),
+    ...(upstream.expiryDenied
+      ? [`  its user may not set expiries, so writes that need one are refused: ${EXPIRY}`]
+      : []),
     ...(trouble.length === 0 ? [] : [`  server: ${trouble.join('; ')}`]),
     ...(moves.count === 0
       ? []

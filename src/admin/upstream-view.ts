@@ -10,6 +10,15 @@ export interface UpstreamView {
   readonly address: string | undefined
   /** In INFO's words: "master", "slave". */
   readonly role: string
+  /** Its user may not set expiries, and some tenant's ttl rules need it: writes that one has to follow are refused. */
+  readonly expiryDenied: boolean
+  /** ACL users for scripts. `why`: there are none. */
+  readonly walls: {
+    readonly mode: string
+    readonly up: boolean
+    readonly users: number
+    readonly why: string | undefined
+  }
   /** Lost connections that were replaced. */
   readonly reconnects: number
   readonly node: NodeNumbers
@@ -51,7 +60,7 @@ export interface UpstreamView {
   /** Those that are read, at most 16. */
   readonly replicas: readonly ReplicaView[]
   readonly invalidations: InvalidationsView
-  /** Requests of the near caches: under way, and those that were not made, as too many were, or no writes to their keys are told of. */
+  /** Requests of the near caches: under way, and those that were not made, as no writes to their keys are told of. */
   readonly cacheFetches: { readonly pending: number; readonly refused: number }
 }
 

@@ -26,6 +26,7 @@ export interface ProcessView {
   readonly caches: readonly CacheView[]
   /** In the order of the configuration. */
   readonly ttl: readonly TtlView[]
+  readonly scripts: ScriptsView
   readonly gates: { readonly closed: number; readonly overruns: number }
   readonly memory: MemoryView
 }
@@ -52,6 +53,11 @@ export interface StatsView {
   readonly pushes: number
   /** Clients times names that they are subscribed to, now. */
   readonly subscriptions: number
+  /** Clients that track now, what they were told, and pairs of a key and a client that has read it: now, and those that made room. */
+  readonly trackers: number
+  readonly invalidations: number
+  readonly trackedKeys: number
+  readonly trackingEvicted: number
   /** By error code. */
   readonly errors: ReadonlyMap<string, number>
   /** By reason. */
@@ -60,6 +66,17 @@ export interface StatsView {
   readonly latency: ArrayLike<number>
   /** Milliseconds. */
   readonly latencySum: number
+}
+
+/** Lua scripts of all tenants. */
+export interface ScriptsView {
+  /** At hand, and the bytes that they take. */
+  readonly texts: number
+  readonly bytes: number
+  /** Had to wait for something before they could be sent. */
+  readonly prepared: number
+  /** Sent, and not run at first. */
+  readonly notRun: number
 }
 
 /** How tokens of `scope: global` limits are fetched. */

@@ -65,7 +65,7 @@ export function parseCommandStats(info: string): ReadonlyMap<string, number> {
 export interface AuditRow {
   readonly command: string
   readonly calls: number
-  /** `some`: open, but not with all arguments, or not without an extension. `pass`: for a pass-through tenant only. */
+  /** `some`: open, but not with all arguments, not without an extension, or not on every server. `pass`: for a pass-through tenant only. */
   readonly tenant: 'yes' | 'some' | 'pass' | 'no'
   readonly why: string
 }
@@ -81,8 +81,12 @@ const ORDER = ['no', 'pass', 'some', 'yes'] as const
 function verdict(spec: CommandSpec | undefined): Pick<AuditRow, 'tenant' | 'why'> {
   if (spec === undefined) return { tenant: 'no', why: 'this version does not know it' }
   if (spec.open === 'refused') return { tenant: 'no', why: spec.refusal }
+  if (spec.open === 'script')
+    return { tenant: 'some', why: "if the upstream's user may do ACL SETUSER, or for trustedScripts" }
+  if (spec.open === 'function') return { tenant: 'some', why: 'only for tenants with `functions: trusted`' }
   if (spec.open === 'passthrough') return { tenant: 'pass', why: spec.refusal }
   if (spec.open === 'extension') return { tenant: 'some', why: spec.refusal }
+  if (spec.presence !== 'always') return { tenant: 'some', why: 'if the upstream has it, too' }
   if (spec.quirk.refuses !== undefined) return { tenant: 'some', why: 'not with every argument; try keyward explain' }
   return { tenant: 'yes', why: '' }
 }

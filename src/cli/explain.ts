@@ -22,11 +22,11 @@ export function explain(words: readonly string[], options: ExplainOptions, termi
       `tenant ${tenant.name} has no user ${options.user}; it has ${[...tenant.users.keys()].join(', ')}`,
     )
   }
-  const bulk = config.upstreams.get(tenant.upstream)?.bulk ?? Number.POSITIVE_INFINITY
+  const { bulk = Number.POSITIVE_INFINITY, walls = 'auto' } = config.upstreams.get(tenant.upstream) ?? {}
   const lines = explanation(
     buildTable(),
     tenant,
-    bulk,
+    { bulk, walls },
     words.map((word) => Buffer.from(word)),
     options.user,
   )

@@ -8,6 +8,7 @@ import { isLiteral, rawPattern } from '../keyspace/pattern.ts'
 import { ReplyWriter } from '../resp/reply-writer.ts'
 import { Session } from '../session/session.ts'
 import type { Tenant } from '../session/tenant.ts'
+import { explainFunctions } from './explained-function.ts'
 
 /*
  * What goes upstream for requests that are not simply sent with the prefix in front of their keys: jobs, subscriptions,
@@ -48,7 +49,25 @@ export function explainJob(spec: CommandSpec, view: ArgView, tenant: Tenant, pre
         sent: words(...view.all().slice(0, 2), '<id>', ...view.all().slice(3)),
         after: 'with the id of the upstream connection on which a command of that client blocks; if none does, nothing',
       }
+    case 'script|exists':
+      return {
+        sent: words('EXISTS', `keyward:script:${tenant.name}:<sha>`),
+        after: 'for each that this process does not know of',
+      }
+    case 'script|flush':
+      return {
+        sent: words('UNLINK', `keyward:script:${tenant.name}:<sha>`),
+        after: 'for each of the tenant; what the server has compiled stays',
+      }
+    case 'script|kill':
+      return { sent: words('SCRIPT', 'KILL'), after: 'if the scripts under way are all of this tenant; else NOTBUSY' }
+    case 'script|load':
+      return {
+        sent: words('SCRIPT', 'LOAD', '<the script behind the prologue>'),
+        after: `and SET keyward:script:${tenant.name}:<sha> <the script>`,
+      }
     default:
+      if (spec.open === 'function') return explainFunctions(spec, view, tenant)
       return scan(everything, '; one walk for all who ask')
   }
 }

@@ -1,4 +1,4 @@
-import type { Effects } from '../commands/effects.ts'
+import type { Expiry } from '../commands/expiries.ts'
 import type { CommandTable } from '../commands/lookup.ts'
 import { type CommandSpec, FLAG } from '../commands/spec.ts'
 import { formatDuration } from '../config/units.ts'
@@ -17,7 +17,7 @@ export interface TtlExplained {
   /** This is sent instead. */
   readonly edit: Edit | undefined
   /** Keys that get a time behind it. */
-  readonly expiries: NonNullable<Effects['expiries']>
+  readonly expiries: readonly Expiry[]
 }
 
 /** Asks the policy itself: once as it is, and once as if nothing were a dry run, to see what each rule would do. */
@@ -36,7 +36,7 @@ export function explainTtl(
     texts: texts.length === 0 && writes ? ['nothing: no rule has anything to do here'] : texts,
     answer: ruling.answer,
     edit: ruling.edit,
-    expiries: ruling.effects?.expiries ?? [],
+    expiries: [...(ruling.effects?.expiries ?? [])],
   }
 }
 

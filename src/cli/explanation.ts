@@ -1,9 +1,10 @@
 import { FOR_EVERYBODY } from '../client/jobs/index.ts'
+import { runsScripts } from '../client/scripting/escort.ts'
 import { ArgView } from '../commands/arg-view.ts'
 import { notInMulti } from '../commands/in-multi.ts'
 import { findKeys } from '../commands/keys.ts'
 import type { CommandTable } from '../commands/lookup.ts'
-import { isOpenTo } from '../commands/open-to.ts'
+import { isOpenByReview, refusalOf } from '../commands/open-to.ts'
 import { unknownCommand, unknownSubcommand, wrongArity } from '../commands/refusal.ts'
 import { mayReadReplica } from '../commands/replicable.ts'
 import { type CommandSpec, FLAG, KeyList } from '../commands/spec.ts'
@@ -14,8 +15,11 @@ import type { Edit, PolicyRequest } from '../policies/policy.ts'
 import { encodeRequest } from '../resp/request-encoder.ts'
 import { RequestReader } from '../resp/request-reader.ts'
 import { keyPrefix, type Tenant } from '../session/tenant.ts'
+import type { UpstreamOptions } from '../upstream/options.ts'
 import { explainCache } from './explained-cache.ts'
+import { explainCall } from './explained-function.ts'
 import { explainLimits } from './explained-limits.ts'
+import { explainScript } from './explained-script.ts'
 import { explainForward, explainJob, explainSubscription, type Sending } from './explained-sending.ts'
 import { explainTtl } from './explained-ttl.ts'
 import { quote } from './quote.ts'
@@ -24,6 +28,13 @@ type Line = readonly [label: string, text: string]
 
 const JOB = 'job: calls on shared connections, when all earlier requests of the client were answered'
 const LOCAL: Line = ['route', 'local: Keyward answers it, nothing is sent upstream']
+
+/** What nobody knows without asking the upstream. */
+const PRESENCE = {
+  newer: 'if the upstream has it: not every server does, and on others it is an unknown command',
+  module:
+    'if the upstream has its module, and its COMMAND puts the keys where they are below; else it is an unknown command',
+} as const
 
 interface Request {
   readonly buf: Buffer
@@ -39,7 +50,7 @@ interface Request {
 export function explanation(
   table: CommandTable,
   tenant: Tenant,
-  bulk: number,
+  { bulk, walls }: Pick<UpstreamOptions, 'bulk' | 'walls'>,
   words: readonly Buffer[],
   user: string,
 ): readonly Line[] {
@@ -59,15 +70,18 @@ export function explanation(
   if (spec !== undefined) lines.push(['command', describe(spec)])
   lines.push(['tenant', `${tenant.name}: prefix ${quote(prefix)}${about}, upstream ${tenant.upstream}`])
   if (container === undefined) return refused('there is no such command', unknownCommand(view))
-  if (spec === undefined || !isOpenTo(spec, tenant)) {
-    const why = spec === undefined ? `${container.name.toUpperCase()} has no such subcommand` : spec.refusal
-    const nested = spec !== container && isOpenTo(container, tenant)
+  if (spec === undefined || !isOpenByReview(spec, tenant)) {
+    const why = spec === undefined ? `${container.name.toUpperCase()} has no such subcommand` : refusalOf(spec, tenant)
+    const nested = spec !== container && isOpenByReview(container, tenant)
     return refused(why, nested ? unknownSubcommand(view, container) : unknownCommand(view))
   }
+  if (spec.presence !== 'always') lines.push(['open', PRESENCE[spec.presence]])
   if (spec.arity > 0 ? view.length !== spec.arity : view.length < -spec.arity) {
     const takes = spec.arity > 0 ? `${spec.arity - 1}` : `${-spec.arity - 1} or more`
     return refused(`number of arguments: it takes ${takes}, not ${view.length - 1}`, wrongArity(spec))
   }
+  const error = spec.quirk.rejects?.(view, undefined)
+  if (error !== undefined) return refused('the server would answer it twice, or not as one reply', error)
   const reason = prefix.length > 0 ? spec.quirk.refuses?.(view) : undefined
   if (reason !== undefined) {
     return refused(reason, spec === container ? unknownCommand(view) : unknownSubcommand(view, container))
@@ -76,9 +90,16 @@ export function explanation(
   const ttl = explainTtl(table, spec, asked(request), tenant)
   lines.push(...labelled('ttl', ttl.texts))
   lines.push(...labelled('cache', explainCache(table, spec, view, tenant)))
-  const inMulti = notInMulti(spec, prefix.length > 0)
+  const inMulti = notInMulti(spec, prefix.length > 0, walls !== 'off' && runsScripts(tenant))
   const last: readonly Line[] = inMulti === undefined ? [] : [['multi', `refused: ${inMulti}`]]
   if (spec.route === 'local') return [...lines, LOCAL, ...last]
+  if (spec.open === 'function' && spec.route === 'script' && prefix.length > 0)
+    return [...lines, ...explainCall(spec, view, tenant, walls), ['route', lane(buf.length, bulk)]]
+  if (spec.route === 'script' && prefix.length > 0) {
+    const script = explainScript(table, spec, view, tenant, walls)
+    if (script.refused !== undefined) return refused(script.refused, unknownCommand(view))
+    return [...lines, ...script.lines, ['route', lane(buf.length, bulk)]]
+  }
   if (ttl.answer !== undefined) return [...lines, ['reply', ttl.answer.toString('latin1').trimEnd()], LOCAL, ...last]
   const behind = ttl.expiries.map(({ key, time, prefix: own = prefix }): Line => {
     return ['', `and behind it PEXPIRE ${quote(Buffer.concat([own, key]))} ${time} NX, whose reply is dropped`]
@@ -143,7 +164,7 @@ function sentInstead(
     return explainJob(spec, view, tenant, prefix)
   if (spec.route === 'pubsub') return explainSubscription(spec, view, tenant)
   if (spec.quirk.forward === undefined) return undefined
-  return explainForward(table, (other) => isOpenTo(other, tenant), spec, view, tenant)
+  return explainForward(table, (other) => isOpenByReview(other, tenant), spec, view, tenant)
 }
 
 /** Reads one request the way the proxy does. */

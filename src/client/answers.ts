@@ -1,5 +1,6 @@
 import { ArgView } from '../commands/arg-view.ts'
 import { Exchange } from '../commands/exchange.ts'
+import { refusalOf } from '../commands/open-to.ts'
 import { unknownCommand, unknownSubcommand } from '../commands/refusal.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { ERROR_BYTES } from '../errors.ts'
@@ -76,6 +77,7 @@ export class Answers {
     writer.protocol = client.session.protocol
     this.call.prepare(client.session, spec, view, inTransaction)
     spec.quirk.answer?.(this.call)
+    if (client.session.tracking !== client.tracker?.state) this.env.tracking.follow(client)
     return writer.take()
   }
 
@@ -128,7 +130,7 @@ export class Answers {
       return
     }
     if (spec === undefined) client.stats.error('UNKNOWNCOMMAND')
-    else this.noteRefusal(client, spec, spec.refusal)
+    else this.noteRefusal(client, spec, refusalOf(spec, client.session.tenant))
     this.refuse(client, unknownCommand(view))
   }
 
@@ -141,7 +143,7 @@ export class Answers {
     request: Incoming,
   ): void {
     if (sub === undefined) client.stats.error('UNKNOWNCOMMAND')
-    else this.noteRefusal(client, sub, sub.refusal)
+    else this.noteRefusal(client, sub, refusalOf(sub, client.session.tenant))
     const view = request.view()
     this.refuse(client, containerOpen ? unknownSubcommand(view, container) : unknownCommand(view))
   }

@@ -1,5 +1,5 @@
 import type { Delay } from '../commands/delay.ts'
-import type { Exchange, Via } from '../commands/exchange.ts'
+import type { Exchange, Via, Way } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { ERROR_BYTES, type ErrorCode } from '../errors.ts'
 import type { ClientPolicy } from '../policies/policy.ts'
@@ -14,11 +14,13 @@ import { logIfSlow } from './log-slow.ts'
 import type { Asked } from './pubsub/asked.ts'
 import type { Subscriptions } from './pubsub/subscriptions.ts'
 import { overhear, sendAgain, sendAgainLate } from './reissue.ts'
-import { ReplyQueue } from './reply-queue.ts'
+import { ReplyQueue, SLOT_BYTES } from './reply-queue.ts'
 import { reviseReply } from './revise-reply.ts'
 import { Router } from './router.ts'
+import { runOf } from './scripting/script-run.ts'
 import type { Stats } from './stats.ts'
 import type { StoredArgs } from './stored-args.ts'
+import type { Tracker } from './tracking/tracker.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Output that is written at once instead of at the end of the turn, in bytes. */
@@ -31,6 +33,7 @@ export abstract class ClientExchanges implements DispatchClient {
   readonly router: Router
   transaction: Transaction | undefined = undefined
   subscriptions: Subscriptions | undefined = undefined
+  tracker: Tracker | undefined = undefined
   pending = 0
   via: Via | undefined = undefined
   gone = false
@@ -83,7 +86,8 @@ export abstract class ClientExchanges implements DispatchClient {
   }
 
   get readsReplicas(): boolean {
-    return this.maxLag > 0
+    // A replica may answer what the primary has told to be outdated.
+    return this.maxLag > 0 && this.tracker === undefined
   }
 
   get quiet(): boolean {
@@ -173,10 +177,28 @@ export abstract class ClientExchanges implements DispatchClient {
   private ranOut(x: Exchange): void {
     const ran = x.place === 'running'
     x.moveTo('answered')
+    this.tracker?.settle()
     if (!ran) return
     this.router.ran()
     this.pending--
     this.settled()
+  }
+
+  prepared(x: Exchange, way: Way): void {
+    // Its client may have left meanwhile.
+    if (x.place !== 'running') return
+    this.requestBytes -= x.charged
+    x.charged = x.size + SLOT_BYTES
+    this.requestBytes += x.charged
+    this.router.prepared(x, way)
+    this.pending--
+    this.settled()
+  }
+
+  notLetIn(x: Exchange, error: string): boolean {
+    if (!this.dispatcher.scripting.notRun(this, x, error)) return false
+    this.router.requeue([x])
+    return true
   }
 
   leads(x: Exchange): boolean {
@@ -195,6 +217,8 @@ export abstract class ClientExchanges implements DispatchClient {
     this.requestBytes -= x.charged
     this.observe(x)
     x.effects?.fill?.replied(type, buf, start, end)
+    const run = runOf(x)
+    if (run !== undefined) this.dispatcher.scripting.delivered(this, run, type, buf.subarray(start, end))
     if (this.gone) {
       x.meter?.replied(end - start)
       return true
@@ -302,6 +326,7 @@ export abstract class ClientExchanges implements DispatchClient {
   }
 
   followerFailed(x: Exchange): void {
+    this.node?.facts.expiry.doubt()
     x.effects?.expiryFailed?.()
   }
 

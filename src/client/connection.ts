@@ -6,6 +6,7 @@ import { RequestReader } from '../resp/request-reader.ts'
 import type { RequestSink } from '../resp/types.ts'
 import type { Authenticator, Session } from '../session/session.ts'
 import type { Tenant } from '../session/tenant.ts'
+import { adopt } from './adopt.ts'
 import { ClientExchanges, FLUSH_AT } from './client-exchanges.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { MemoryHolder } from './memory.ts'
@@ -74,6 +75,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.node = tenant === undefined ? undefined : this.env.node(tenant)
     // What it has is the other tenant's.
     this.subscriptions?.drop()
+    this.follow()
     this.reader.authenticated = tenant !== undefined
   }
 
@@ -100,10 +102,16 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.maxLag = maxLagOf(tenant)
     this.chain?.leave()
     this.chain = this.env.chain(session)
+    adopt(this.replies, this.chain)
     const before = this.node
     this.node = this.env.node(tenant)
     if (this.node !== before) this.subscriptions?.moveTo(this.dispatcher.pubsub.pubsub.of(this.node, tenant))
     this.router.moveTo(this.node)
+    this.follow()
+  }
+
+  private follow(): void {
+    if (this.session.tracking !== undefined || this.tracker !== undefined) this.env.tracking.follow(this)
   }
 
   // Bytes in.
@@ -196,6 +204,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       if (this.stallQueue.active && !this.unstalling) this.unstall()
     }
     this.replies.advance()
+    this.tracker?.settle()
     this.readOn()
     if (this.ending) this.wake()
   }
@@ -252,7 +261,8 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
       this.wire.queued +
       this.keptBytes +
       (this.transaction?.bytes ?? 0) +
-      (this.subscriptions?.bytes ?? 0)
+      (this.subscriptions?.bytes ?? 0) +
+      (this.tracker?.bytes ?? 0)
     if (bytes === this.charged) return
     const before = this.charged
     this.charged = bytes
@@ -269,6 +279,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     // Its replies are all that it still gets.
     this.session.monitoring = false
     placeMonitor(this, this.stats)
+    this.env.tracking.leave(this)
     this.wake()
   }
 
@@ -346,6 +357,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     this.stallQueue.drop()
     this.replies.take()
     this.subscriptions?.drop()
+    this.env.tracking.leave(this)
     this.chain?.leave()
     this.router.leave()
     if (this.charged > 0) this.env.memory.charge(this, this.charged, 0)

@@ -1,4 +1,4 @@
-import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
+import type { Exchange, ExchangeClient, Way } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { ClientPolicy } from '../policies/policy.ts'
@@ -10,6 +10,7 @@ import type { ReplyQueue } from './reply-queue.ts'
 import type { Router } from './router.ts'
 import type { Stats } from './stats.ts'
 import type { StoredArgs } from './stored-args.ts'
+import type { Tracker } from './tracking/tracker.ts'
 import type { Transaction } from './transaction.ts'
 
 /** A client, as those who handle its requests and replies need it. connection.ts implements it. */
@@ -30,6 +31,8 @@ export interface DispatchClient extends ExchangeClient {
   readonly readsReplicas: boolean
   /** Made at the first SUBSCRIBE or UNSUBSCRIBE. */
   subscriptions: Subscriptions | undefined
+  /** CLIENT TRACKING; undefined: off. */
+  tracker: Tracker | undefined
   /** The last end of a transaction left its connection without state. */
   pinClean: boolean
   /** Bytes of requests that are not answered. */
@@ -58,6 +61,8 @@ export interface DispatchClient extends ExchangeClient {
   finish(x: Exchange, bytes: Buffer): void
   /** The same by an error. */
   failApart(x: Exchange, code: ErrorCode): void
+  /** x, which ran `apart`, has all that it needs, and goes `way` now. */
+  prepared(x: Exchange, way: Way): void
   /** So many bytes are kept for this client beside its requests and replies. */
   keeps(bytes: number): void
   /** A gate that held requests of this client back is open again. */

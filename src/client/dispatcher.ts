@@ -17,6 +17,8 @@ import { Call } from './local-call.ts'
 import { forbiddenToMonitor, MONITOR_FORBIDS, Sighting } from './monitor.ts'
 import { Outgoing } from './outgoing.ts'
 import { PubSubDispatcher } from './pubsub/dispatcher.ts'
+import { Scripting } from './scripting/dispatcher.ts'
+import { escort } from './scripting/escort.ts'
 import { TransactionDispatcher } from './transaction-dispatcher.ts'
 
 /**
@@ -31,9 +33,10 @@ export class Dispatcher {
   private readonly outgoing: Outgoing
   private readonly transactions: TransactionDispatcher
   private readonly jobs: JobDispatcher
+  readonly scripting: Scripting
   readonly pubsub: PubSubDispatcher
-  /** By spec.index: 1 = goes the shared way whatever its arguments are. */
-  private readonly simple: Uint8Array
+  /** By spec.index: with fewer arguments than so many it goes the shared way whatever they are; 0: never. */
+  private readonly simpleBelow: Int32Array
   /** By spec.index: 1 = a replica may answer it. */
   private readonly replicable: Uint8Array
 
@@ -42,11 +45,12 @@ export class Dispatcher {
     this.incoming = new Incoming(env.gates)
     const call = new Call(env.writer, env.server)
     this.answers = new Answers(env, call)
-    this.outgoing = new Outgoing(env.clock, call)
-    this.jobs = new JobDispatcher(env, this.outgoing)
+    this.outgoing = new Outgoing(env, call)
     this.pubsub = new PubSubDispatcher(env, this.outgoing)
-    this.transactions = new TransactionDispatcher(this.outgoing, this.answers, this.pubsub)
-    this.simple = Uint8Array.from(env.table.all().map(isSimple))
+    this.scripting = new Scripting(env, this.outgoing, this.answers)
+    this.transactions = new TransactionDispatcher(this.outgoing, this.answers, this.pubsub, this.scripting)
+    this.jobs = new JobDispatcher(env, this.outgoing, this.scripting)
+    this.simpleBelow = Int32Array.from(env.table.all().map(simpleBelow))
     this.replicable = Uint8Array.from(env.table.all().map((spec) => Number(mayReadReplica(spec))))
   }
 
@@ -94,6 +98,7 @@ export class Dispatcher {
         return
       }
     }
+    client.tracker?.next(spec, client.transaction?.multi === true)
     client.stats.requests[env.families[spec.index]]++
     client.session.lastCommand = spec.name
     const { chain } = client
@@ -104,7 +109,9 @@ export class Dispatcher {
     const { ruling } = this.outgoing
     request.client = client
     if (chain.onRequest(spec, request, ruling) === 'reply') {
+      const answered = ruling.answer !== undefined
       this.ruledOut(client, spec)
+      if (answered && client.tracker !== undefined) this.outgoing.notSent(client.tracker, spec, request)
       return
     }
     const before = client.said
@@ -160,7 +167,7 @@ export class Dispatcher {
 
   private act(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
     if (client.transactional && this.transactions.take(client, spec, request)) return
-    if (this.simple[spec.index] === 1) this.shared(client, spec, request)
+    if (request.argc < this.simpleBelow[spec.index]) this.shared(client, spec, request)
     else this.special(client, spec, request)
   }
 
@@ -204,7 +211,7 @@ export class Dispatcher {
     const x = this.outgoing.open(client, spec)
     const node = client.node as Node
     this.outgoing.rewrite(client, x, sharedWay(client, node, spec, request), request)
-    if (x.effects !== undefined) this.outgoing.carryOut(client, x)
+    if (x.effects !== undefined && !this.outgoing.carryOut(client, x)) return
     if (client.readsReplicas && x.effects?.fill === undefined && x.way === 'lane' && this.replicable[spec.index] === 1)
       x.way = 'replica'
     client.router.send(x, node)
@@ -214,6 +221,11 @@ export class Dispatcher {
   private special(client: DispatchClient, spec: CommandSpec, request: Incoming): void {
     const { quirk, route } = spec
     const { outgoing } = this
+    const error = quirk.rejects?.(request.view(), client.node?.facts.offers)
+    if (error !== undefined) {
+      this.reject(client, spec, error)
+      return
+    }
     const reason = client.session.prefix.length > 0 ? quirk.refuses?.(request.view()) : undefined
     if (reason !== undefined) {
       this.answers.notOpen(client, spec, reason, request)
@@ -221,6 +233,11 @@ export class Dispatcher {
     }
     if (route === 'local') {
       this.answers.local(client, spec, request)
+      return
+    }
+    if (route === 'script') {
+      if (client.session.prefix.length === 0) this.shared(client, spec, request)
+      else this.scripting.take(client, spec, request, sharedWay(client, client.node as Node, spec, request))
       return
     }
     if (route === 'transaction') {
@@ -246,6 +263,7 @@ export class Dispatcher {
         return
       }
       x.way = sharedWay(client, node, spec, request)
+      if (spec.extension === 'throttle') escort(client, x)
     } else {
       const time = route === 'wait' ? waitTime(request) : quirk.blocks?.(request.view())
       const shared = sharedWay(client, node, spec, request)
@@ -254,7 +272,7 @@ export class Dispatcher {
       if (time !== undefined) outgoing.block(x, time)
       if (route === 'wait') outgoing.behindPing(x)
     }
-    if (x.effects !== undefined) outgoing.carryOut(client, x)
+    if (x.effects !== undefined && !outgoing.carryOut(client, x)) return
     if (quirk.corrected === true) this.pubsub.note(x, client, request)
     client.router.send(x, node)
   }
@@ -262,20 +280,19 @@ export class Dispatcher {
 
 /** Before login everything that exists is "open": the answer is NOAUTH, as in Redis. */
 function isOpen(spec: CommandSpec, client: DispatchClient): boolean {
-  if (spec.open === 'tenant') return true
+  if (spec.open === 'tenant' && spec.presence === 'always') return true
   const { tenant } = client.session
-  return tenant === undefined || isOpenTo(spec, tenant)
+  return tenant === undefined || isOpenTo(spec, tenant, client.node?.facts.offers)
 }
 
-function isSimple(spec: CommandSpec): 0 | 1 {
-  const { quirk } = spec
-  return spec.route === 'shared' &&
-    quirk.refuses === undefined &&
-    quirk.forward === undefined &&
-    quirk.corrected === undefined
-    ? 1
-    : 0
+function simpleBelow({ quirk, route }: CommandSpec): number {
+  const special =
+    route !== 'shared' || quirk.refuses !== undefined || quirk.forward !== undefined || quirk.corrected !== undefined
+  if (special) return 0
+  return quirk.rejects === undefined ? MOST : (quirk.rejectsFrom ?? 0)
 }
+
+const MOST = 0x7fffffff
 
 /** The way of a request that does not block: among its like, unless the client is watching keys. */
 function sharedWay(client: DispatchClient, node: Node, spec: CommandSpec, request: Incoming): Way {

@@ -8,6 +8,7 @@ import type { ReplyWriter } from '../resp/reply-writer.ts'
 import type { RequestLimits } from '../resp/types.ts'
 import type { Session } from '../session/session.ts'
 import type { Tenant } from '../session/tenant.ts'
+import type { Caller } from '../upstream/caller.ts'
 import type { Node } from '../upstream/node.ts'
 import type { Delays } from './delays.ts'
 import type { DispatchClient } from './dispatch-client.ts'
@@ -15,7 +16,9 @@ import type { Gates } from './gates.ts'
 import type { JobLog } from './jobs/job.ts'
 import type { Memory } from './memory.ts'
 import type { Notices } from './notices.ts'
+import type { ScriptLimits } from './scripting/scripts.ts'
 import type { Stats } from './stats.ts'
+import type { Trackings } from './tracking/trackings.ts'
 
 /** What all clients of a process share; proxy.ts fills it. */
 export interface ClientEnv {
@@ -32,6 +35,7 @@ export interface ClientEnv {
   readonly notices: Notices
   readonly gates: Gates
   readonly delays: Delays
+  readonly tracking: Trackings
   /** Entries of all tenants' SLOWLOG. */
   readonly slowEntries: PerSecond
   readonly log: JobLog
@@ -47,6 +51,9 @@ export interface ClientEnv {
   /** A client logged in to `tenant`; false: maxClients is reached. */
   enter(client: DispatchClient, tenant: Tenant): boolean
   left(client: DispatchClient): void
+  readonly scriptLimits: ScriptLimits
+  /** For calls of Keyward's own to the tenant's upstream. `receivedAt`: as in Caller. */
+  callerOf(tenant: Tenant, tenantIndex: number, receivedAt?: number): Caller
   /** Requests of this tenant's clients, but for one, are on their way upstream; those that block do not count. */
   underWay(tenantIndex: number, but: DispatchClient): boolean
   /** A bug: it is logged and counted, and the process goes on. */

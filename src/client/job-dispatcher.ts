@@ -14,6 +14,7 @@ import type { JobCall, JobEnv } from './jobs/job.ts'
 import { Refused } from './jobs/refused.ts'
 import { Sweeps } from './jobs/sweeps.ts'
 import type { Outgoing } from './outgoing.ts'
+import type { Scripting } from './scripting/dispatcher.ts'
 
 /** Starts jobs: a request becomes an errand that runs when all earlier requests of its client are answered. */
 export class JobDispatcher {
@@ -24,7 +25,7 @@ export class JobDispatcher {
   private readonly outgoing: Outgoing
   private readonly jobEnv: JobEnv
 
-  constructor(env: ClientEnv, outgoing: Outgoing) {
+  constructor(env: ClientEnv, outgoing: Outgoing, scripting: Scripting) {
     this.env = env
     this.outgoing = outgoing
     const specOf = (name: string) => env.table.byName(name) as CommandSpec
@@ -41,6 +42,8 @@ export class JobDispatcher {
       specs,
       sweeps,
       counts: this.counts,
+      scripting,
+      functions: new Map(),
       gates: env.gates,
       log: env.log,
       underWay: (tenantIndex, but) => env.underWay(tenantIndex, but),

@@ -2,37 +2,38 @@ import { Exchange, type Way } from '../commands/exchange.ts'
 import { findKeys } from '../commands/keys.ts'
 import { type CommandSpec, KeyList } from '../commands/spec.ts'
 import { lastKeyEnd, rewriteRequest } from '../keyspace/rewrite-request.ts'
-import type { Clock } from '../lib/clock.ts'
 import { Ruling } from '../policies/policy.ts'
 import { encodeRequest } from '../resp/request-encoder.ts'
 import type { Node } from '../upstream/node.ts'
 import type { DispatchClient } from './dispatch-client.ts'
-import { expireRequests } from './expire-behind.ts'
+import type { ClientEnv } from './env.ts'
+import { expireBytes, expireRequests } from './expire-behind.ts'
 import type { Incoming } from './incoming.ts'
 import type { Call } from './local-call.ts'
 import { prepareReissue } from './reissue.ts'
 import { SLOT_BYTES } from './reply-queue.ts'
 import { StoredArgs } from './stored-args.ts'
+import type { Tracker } from './tracking/tracker.ts'
 
 /** A request over this is sent from the client's own buffer behind its rewritten head, not copied. */
 const COPY_UP_TO = 64 * 1024
 
 /** Makes exchanges: slots in the reply queue, and requests as they go upstream. */
 export class Outgoing {
-  private readonly clock: Clock
+  private readonly env: Pick<ClientEnv, 'clock' | 'memory' | 'notices'>
   private readonly call: Call
   private readonly keys = new KeyList()
   /** What policies said of the request at hand. */
   readonly ruling = new Ruling()
 
-  constructor(clock: Clock, call: Call) {
-    this.clock = clock
+  constructor(env: Pick<ClientEnv, 'clock' | 'memory' | 'notices'>, call: Call) {
+    this.env = env
     this.call = call
   }
 
   /** A new exchange of this client, in its slot of the reply queue. */
   open(client: DispatchClient, spec: CommandSpec): Exchange {
-    const x = new Exchange(client, spec, this.clock.now)
+    const x = new Exchange(client, spec, this.env.clock.now)
     const session = client.session
     const prefix = spec.channel === 0 ? session.prefix : session.channelPrefix
     x.prefix = prefix
@@ -74,6 +75,7 @@ export class Outgoing {
     } else {
       findKeys(spec, request.view(), keys)
     }
+    client.tracker?.note(x, request, keys)
     x.way = way
     const slab = client.router.slab(client.node as Node, client.protocol, way)
     let cut = end
@@ -86,6 +88,19 @@ export class Outgoing {
     x.bytes = slab.bytes
     x.end = slab.used
     this.charge(client, x, x.size)
+  }
+
+  /** x does not go through rewrite(): what the client, if it tracks, reads by it. */
+  noteKeys(client: DispatchClient, x: Exchange, request: Incoming): void {
+    if (client.tracker === undefined) return
+    findKeys(x.spec, request.view(), this.keys)
+    client.tracker.note(x, request, this.keys)
+  }
+
+  /** A request of a client that tracks was answered from what Keyward keeps. */
+  notSent(tracker: Tracker, spec: CommandSpec, request: Incoming): void {
+    findKeys(spec, request.view(), this.keys)
+    tracker.answered(spec, request, this.keys)
   }
 
   /** A command that blocks for `time` milliseconds (0 = for ever), behind rewrite(). */
@@ -120,17 +135,41 @@ export class Outgoing {
     return undefined
   }
 
-  /** What policies want with x, which has its bytes: requests of ours follow it in the same piece. */
-  carryOut(client: DispatchClient, x: Exchange): void {
-    const expiries = x.effects?.expiries ?? []
-    if (expiries.length > 0) {
-      const requests = expireRequests(expiries, x.prefix, client.node as Node)
-      x.tail = x.tail === undefined ? requests : Buffer.concat([x.tail, requests])
-      x.behind = expiries.length
-      client.requestBytes -= x.charged
-      this.charge(client, x, x.size)
-    }
+  /**
+   * What policies want with x, which has its bytes: requests of ours follow it in the same piece. False: they cannot, so x has been
+   * refused.
+   */
+  carryOut(client: DispatchClient, x: Exchange): boolean {
     x.plain = false
+    const expiries = x.effects?.expiries
+    if (expiries === undefined) return true
+    const node = client.node as Node
+    const bytes = expireBytes(expiries, x.prefix, node)
+    const all = bytes + expiries.size
+    if (node.facts.expiry.denied) return this.decline(client, x, 'NOEXPIRY')
+    if (all > COPY_UP_TO && !this.hasRoom(client, all)) return this.decline(client, x, 'EXPIRYLIMIT')
+    client.requestBytes -= x.charged
+    this.charge(client, x, x.size + all)
+    const requests = expireRequests(expiries, x.prefix, node, bytes)
+    x.tail = x.tail === undefined ? requests : Buffer.concat([x.tail, requests])
+    x.behind = expiries.count
+    // It may have become one that the others should not wait behind.
+    if (x.way === 'lane' && x.size > node.bulk) x.way = 'bulk'
+    return true
+  }
+
+  /** So many bytes more fit into what the client may hold, and the process. */
+  private hasRoom({ session, requestBytes }: DispatchClient, bytes: number): boolean {
+    const { memory } = this.env
+    const most = session.tenant?.buffers.request ?? 0
+    return requestBytes + bytes <= most && memory.total + requestBytes + bytes <= memory.limit
+  }
+
+  private decline(client: DispatchClient, x: Exchange, code: 'NOEXPIRY' | 'EXPIRYLIMIT'): false {
+    const { clock, notices } = this.env
+    notices.declined(client.session.tenant?.name ?? '-', x.spec.name, code, clock.now)
+    client.router.refuse(x, code)
+    return false
   }
 
   /** Gives x these bytes. */

@@ -7,6 +7,7 @@ import { ARRAY, ERROR, NULL, PUSH, STRING as SIMPLE } from '../resp/type-bytes.t
 import type { Reply } from '../resp/types.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import { Asked } from './pubsub/asked.ts'
+import { TenantRun } from './scripting/tenant-run.ts'
 import { StoredArgs } from './stored-args.ts'
 import { Abort, type Member } from './transaction.ts'
 
@@ -29,6 +30,7 @@ export function reviseReply(
   }
   if (type === ERROR) {
     const line = buf.subarray(start, end)
+    if (x.note instanceof TenantRun) return x.note.revise(line)
     if (x.prefix.length === 0) return line
     return instead(x.spec, line) ?? stripError(x.spec.quirk, line, x.prefix)
   }
@@ -79,6 +81,10 @@ function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number
       items[i] = amended(client, member.spec, member.args, items[i])
       continue
     }
+    if (member.kind === 'script') {
+      items[i] = reviseScript(items[i], member.run)
+      continue
+    }
     if (member.kind === 'strip') {
       items[i] = stripMember(items[i], member.spec, member.prefix)
       continue
@@ -103,6 +109,12 @@ function stripMember(item: Reply, spec: CommandSpec, prefix: Buffer): Reply {
     return decodeReply(other, 0, other.length)
   }
   return item
+}
+
+function reviseScript(item: Reply, run: TenantRun): Reply {
+  if (item.type !== ERROR || item.text === undefined) return item
+  const line = run.revise(Buffer.concat([MINUS, item.text, CRLF]))
+  return decodeReply(line, 0, line.length)
 }
 
 function correctMember(client: DispatchClient, item: Reply, spec: CommandSpec, asked: Asked): Reply {

@@ -154,6 +154,7 @@ export class Router {
     if (this.client.delayed(x, delay)) return true
     if (delay.refusal !== undefined) this.client.refuseDelayed(x, delay.refusal)
     else if (delay.answer !== undefined) this.client.finish(x, delay.answer)
+    else if (delay.error !== undefined) this.refuse(x, delay.error)
     else return false
     return true
   }
@@ -186,6 +187,15 @@ export class Router {
     return true
   }
 
+  /** The running request x has all that it needs, and goes `way` as the first of those that wait. */
+  prepared(x: Exchange, way: Way): void {
+    this.apart = undefined
+    x.way = way
+    x.errand = undefined
+    x.moveTo('barrier')
+    this.unshift(x)
+  }
+
   /** The running request is done; what waited behind it goes when the client has settled. */
   ran(): void {
     this.apart = undefined
@@ -198,7 +208,7 @@ export class Router {
     this.asking = true
     this.askedNode = node
     const receivedAt = this.head?.receivedAt ?? 0
-    node.pinPool.ask(this.pinUse, this.client, this.client.protocol, receivedAt)
+    node.pinPool.ask(this.pinUse, this.client, this.client.protocol, receivedAt, this.head?.as)
   }
 
   pinReady(pin: Connection): void {
@@ -231,7 +241,8 @@ export class Router {
     this.client.settled()
   }
 
-  private refuse(x: Exchange, code: ErrorCode): void {
+  /** Answers x, which was not sent and does not stand in the queue, by this error. */
+  refuse(x: Exchange, code: ErrorCode): void {
     this.client.undelay(x)
     this.client.fail(x, x.spec.name === 'exec' ? 'EXECABORT' : code)
     x.moveTo('answered')
@@ -311,7 +322,7 @@ export class Router {
     // A replica may give them back one by one.
     const after = this.returned?.place === 'barrier' ? this.returned : undefined
     for (const x of again.toReversed()) {
-      x.moveTo('barrier')
+      if (x.place !== 'barrier') x.moveTo('barrier')
       if (after === undefined) this.unshift(x)
       else this.insert(x, after)
       // The primary answers it: this replica could not, and another might not either.

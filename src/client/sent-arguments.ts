@@ -3,6 +3,7 @@ import type { Exchange } from '../commands/exchange.ts'
 import { findKeys } from '../commands/keys.ts'
 import { KeyList } from '../commands/spec.ts'
 import { Asked } from './pubsub/asked.ts'
+import { TenantRun } from './scripting/tenant-run.ts'
 import { StoredArgs } from './stored-args.ts'
 import { Abort } from './transaction.ts'
 
@@ -30,8 +31,23 @@ export function sentArguments(x: Exchange): SentArguments | undefined {
   // Another request goes in the place of this one.
   const said = x.note instanceof Asked ? x.note.said : x.note
   if (said instanceof StoredArgs) return headsOf(said.into(new ArgView()).all())
+  if (x.note instanceof TenantRun) {
+    const bytes = x.note.said(x)
+    return readSent({
+      spec: x.spec,
+      prefix: x.prefix,
+      bytes,
+      start: 0,
+      end: bytes.length,
+      tail: undefined,
+      size: bytes.length,
+    })
+  }
   return readSent(x)
 }
+
+/** A request that went upstream, maybe in two pieces. */
+type Sent = Pick<Exchange, 'spec' | 'prefix' | 'bytes' | 'start' | 'end' | 'tail' | 'size'>
 
 function headsOf(args: readonly Buffer[]): SentArguments {
   const shown = args.slice(0, MOST_ARGUMENTS)
@@ -42,8 +58,7 @@ function headsOf(args: readonly Buffer[]): SentArguments {
   }
 }
 
-/** From the request as it goes upstream, which may be in two pieces. */
-function readSent(x: Exchange): SentArguments {
+function readSent(x: Sent): SentArguments {
   const reader = new Reader(x)
   const { prefix } = x
   const count = reader.number()
@@ -83,7 +98,7 @@ class Reader {
   private readonly tail: Buffer
   private at = 0
 
-  constructor(x: Exchange) {
+  constructor(x: Sent) {
     this.head = x.bytes.subarray(x.start, x.end)
     this.tail = x.tail ?? NONE
   }

@@ -37,8 +37,8 @@ export class TenantServer implements ServerView {
   readonly startedAt = Date.now()
   private readonly host: TenantServerHost
   private readonly pauses: Pauses
-  /** By what makes a difference between tenants; made when one of them asks. */
-  private readonly open = new Map<string, readonly CommandSpec[]>()
+  /** By what makes a difference between tenants, for each set of upstream commands; made when one of them asks. */
+  private readonly open = new WeakMap<object, Map<string, readonly CommandSpec[]>>()
 
   constructor(host: TenantServerHost) {
     this.host = host
@@ -57,6 +57,7 @@ export class TenantServer implements ServerView {
       usable: node.downSince === undefined,
       lastSave: Number(node.facts.info.get('rdb_last_save_time') ?? Math.floor(this.startedAt / 1000)),
       info: node.facts.info,
+      offers: node.facts.offers,
     }
   }
 
@@ -113,11 +114,15 @@ export class TenantServer implements ServerView {
   }
 
   commands(tenant: Tenant): readonly CommandSpec[] {
-    const kind = [tenant.prefix === '' ? 'pass' : '', ...[...tenant.extensions].sort()].join()
-    let specs = this.open.get(kind)
+    const { cache, extensions, prefix } = tenant
+    const kind = [prefix === '' ? 'pass' : '', cache === undefined ? '' : 'cached', ...[...extensions].sort()].join()
+    const { offers } = this.host.node(tenant).facts
+    const lists = this.open.get(offers ?? this) ?? new Map<string, readonly CommandSpec[]>()
+    this.open.set(offers ?? this, lists)
+    let specs = lists.get(kind)
     if (specs === undefined) {
-      specs = this.host.table.all().filter((spec) => isOpenTo(spec, tenant))
-      this.open.set(kind, specs)
+      specs = this.host.table.all().filter((spec) => isOpenTo(spec, tenant, offers))
+      lists.set(kind, specs)
     }
     return specs
   }

@@ -10,8 +10,9 @@ import type { DispatchClient } from './dispatch-client.ts'
 import type { Incoming } from './incoming.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { PubSubDispatcher } from './pubsub/dispatcher.ts'
+import type { Scripting } from './scripting/dispatcher.ts'
 import { StoredArgs } from './stored-args.ts'
-import { Abort, DISCARD, Transaction } from './transaction.ts'
+import { Abort, CUT, DISCARD, Transaction } from './transaction.ts'
 
 /**
  * MULTI, EXEC, DISCARD, WATCH, UNWATCH, and every request between them. From WATCH or MULTI on, all that goes upstream
@@ -22,11 +23,13 @@ export class TransactionDispatcher {
   private readonly outgoing: Outgoing
   private readonly answers: Answers
   private readonly pubsub: PubSubDispatcher
+  private readonly scripting: Scripting
 
-  constructor(outgoing: Outgoing, answers: Answers, pubsub: PubSubDispatcher) {
+  constructor(outgoing: Outgoing, answers: Answers, pubsub: PubSubDispatcher, scripting: Scripting) {
     this.outgoing = outgoing
     this.answers = answers
     this.pubsub = pubsub
+    this.scripting = scripting
   }
 
   /** False: the request is to be handled as outside a transaction (behind WATCH, what goes upstream goes on its pin). */
@@ -100,6 +103,7 @@ export class TransactionDispatcher {
     const x = this.open(client, spec)
     x.state = 'opens'
     this.outgoing.rewrite(client, x, 'transaction', request)
+    this.scripting.usage.open(client, x)
     client.router.send(x, client.node as Node)
   }
 
@@ -111,7 +115,7 @@ export class TransactionDispatcher {
   }
 
   private exec(client: DispatchClient, tx: Transaction, spec: CommandSpec): void {
-    const { dirty, lost, answersOwn, meter } = tx
+    const { dirty, lost, answersOwn, meter, reads } = tx
     const members = tx.end()
     if (lost) {
       client.stats.error('EXECABORT')
@@ -120,7 +124,7 @@ export class TransactionDispatcher {
       return
     }
     if (dirty) this.discard(client, spec, ERROR_BYTES.EXECABORT)
-    else this.send(client, spec, EXEC, members, meter)
+    else this.send(client, spec, EXEC, members, meter, reads)
     // What SELECT or CLIENT SETNAME did is known when EXEC has run.
     if (answersOwn && !dirty && !client.quiet) client.stall()
   }
@@ -147,12 +151,22 @@ export class TransactionDispatcher {
     else this.send(client, spec, bytes, undefined)
   }
 
-  private send(client: DispatchClient, spec: CommandSpec, bytes: Buffer, note: unknown, meter?: Meter): void {
+  /** `reads`: the keys that its members read, for CLIENT TRACKING. */
+  private send(
+    client: DispatchClient,
+    spec: CommandSpec,
+    bytes: Buffer,
+    note: unknown,
+    meter?: Meter,
+    reads?: readonly string[],
+  ): void {
     const x = this.open(client, spec)
+    if (reads !== undefined) client.tracker?.read(x, reads)
     x.note = note
     x.meter = meter
     x.state = bytes === MULTI ? 'opens' : 'ends'
     this.outgoing.replace(client, x, bytes)
+    if (x.state === 'opens') this.scripting.usage.open(client, x)
     client.router.send(x, client.node as Node)
   }
 
@@ -168,9 +182,14 @@ export class TransactionDispatcher {
     const { answers, outgoing } = this
     const { session } = client
     const { tenant } = session
-    if (notInMulti(spec, session.prefix.length > 0) !== undefined) {
+    if (notInMulti(spec, session.prefix.length > 0, tx.walled) !== undefined) {
       client.stats.error('NOTINMULTI')
       answers.refuse(client, ERRORS.NOTINMULTI.reply)
+      return
+    }
+    const error = spec.quirk.rejects?.(request.view(), client.node?.facts.offers)
+    if (error !== undefined) {
+      answers.refuse(client, error)
       return
     }
     const reason = session.prefix.length > 0 ? spec.quirk.refuses?.(request.view()) : undefined
@@ -182,6 +201,14 @@ export class TransactionDispatcher {
       answers.say(client, QUEUED)
       return
     }
+    const isScript = spec.route === 'script' && session.prefix.length > 0
+    if (isScript && !tx.lost && this.scripting.isClosedIn(client, tx.walled)) {
+      client.stats.error('NOTINMULTI')
+      answers.refuse(client, ERRORS.NOTINMULTI.reply)
+      return
+    }
+    const run = isScript ? this.scripting.memberRun(client, spec, request, tx.db ?? session.db) : undefined
+    if (isScript && run === undefined) return
     const x = this.open(client, spec)
     x.plain = !x.mute
     if (x.meter !== undefined) tx.measure(x.meter)
@@ -194,6 +221,10 @@ export class TransactionDispatcher {
         if (db !== undefined && db >= 0 && db < databaseCount(tenant)) tx.db = db
       }
       outgoing.replace(client, x, PING)
+    } else if (run !== undefined) {
+      tx.queue({ kind: 'script', run })
+      outgoing.noteKeys(client, x, request)
+      this.scripting.aimMember(client, x, run)
     } else {
       const { reply, errorKey, forward, instead } = spec.quirk
       const said = forward === undefined ? undefined : outgoing.forward(client, x, request, tx.db ?? session.db)
@@ -211,8 +242,8 @@ export class TransactionDispatcher {
       }
     }
     if (x.effects !== undefined) {
-      outgoing.carryOut(client, x)
-      for (let i = 0; i < x.behind; i++) tx.queue({ kind: 'cut' })
+      if (!outgoing.carryOut(client, x)) return
+      for (let i = 0; i < x.behind; i++) tx.queue(CUT)
     }
     client.router.send(x, client.node as Node)
   }

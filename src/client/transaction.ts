@@ -2,6 +2,7 @@ import { type Meter, Meters } from '../commands/delay.ts'
 import type { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import type { Asked } from './pubsub/asked.ts'
+import type { TenantRun } from './scripting/tenant-run.ts'
 import type { StoredArgs } from './stored-args.ts'
 
 /** Note of an EXEC that must abort: DISCARD goes upstream, this error to the client. */
@@ -28,6 +29,7 @@ export type Member =
   | { readonly kind: 'amended'; readonly spec: CommandSpec; readonly args: StoredArgs }
   | { readonly kind: 'corrected'; readonly spec: CommandSpec; readonly asked: Asked }
   | { readonly kind: 'said'; readonly bytes: Buffer }
+  | { readonly kind: 'script'; readonly run: TenantRun }
   | { readonly kind: 'cut' }
 
 /**
@@ -39,6 +41,8 @@ export class Transaction {
   multi = false
   /** WATCH was sent and nothing has ended it. */
   watching = false
+  /** It runs as its tenant's own user of the upstream. */
+  walled = false
   /** A member was refused here: EXEC must abort, which the upstream does not know. */
   dirty = false
   /** The connection is gone, and with it what was watched and queued. */
@@ -52,6 +56,10 @@ export class Transaction {
   private members: Map<number, Member> | undefined = undefined
   /** Bytes kept for members. */
   bytes = 0
+  /** Scripts, by their SHA upstream, whose text a member brings along. */
+  private brought: Set<string> | undefined = undefined
+  /** What members read, for CLIENT TRACKING. */
+  reads: string[] | undefined = undefined
   /** Who wants to know how large the replies of members were. */
   private meters: Set<Meter> | undefined = undefined
   /** Members as MONITOR will show them when they are executed; only while the tenant is watched. */
@@ -67,6 +75,8 @@ export class Transaction {
     this.members = undefined
     this.seen = undefined
     this.bytes = 0
+    this.reads = undefined
+    this.brought = undefined
     this.meters = undefined
     this.db = undefined
     this.answersOwn = false
@@ -81,6 +91,27 @@ export class Transaction {
     if (member.kind === 'corrected') this.bytes += member.asked.name?.length ?? 0
     if (member.kind === 'local' || member.kind === 'amended') this.bytes += member.args.size
     if (member.kind === 'local') this.answersOwn = true
+    if (member.kind === 'cut') this.bytes += CUT_BYTES
+  }
+
+  /**
+   * A script is a member. True: an earlier one brings its text along, so the server, which drops the scripts that were used longest
+   * ago, has it when this one is executed.
+   */
+  hasText(sha: string): boolean {
+    this.brought ??= new Set()
+    if (this.brought.has(sha)) return true
+    if (this.brought.size < MOST_BROUGHT) this.brought.add(sha)
+    return false
+  }
+
+  /** A member reads these keys (one character per byte). */
+  read(names: readonly string[]): void {
+    this.reads ??= []
+    for (const name of names) {
+      this.reads.push(name)
+      this.bytes += READ_BYTES + name.length
+    }
   }
 
   /** A member whose reply, which comes with EXEC's, is metered. */
@@ -112,14 +143,28 @@ export class Transaction {
     this.watching = false
     this.dirty = false
     this.lost = false
+    this.walled = false
     this.db = undefined
     this.members = undefined
     this.seen = undefined
     this.bytes = 0
+    this.reads = undefined
+    this.brought = undefined
     this.meters = undefined
     return members
   }
 }
+
+/** The element is not the client's: of it nothing is known but its place. */
+export const CUT: Member = { kind: 'cut' }
+/** What remembering that costs, about. */
+const CUT_BYTES = 48
+
+/** Fewer than the 500 scripts of EVAL that Redis 7.4 and later keep. */
+const MOST_BROUGHT = 100
+
+/** What remembering a name costs beside its bytes, about. */
+const READ_BYTES = 32
 
 /** What remembering a meter costs, about. */
 const METER_BYTES = 128

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { jitter, pattern } from './kinds.ts'
-import { defaulted, duration, durationOrOff, required, size } from './leaf.ts'
+import { count, defaulted, duration, durationOrOff, required, size } from './leaf.ts'
 
 const rule = z
   .strictObject({
@@ -41,6 +41,16 @@ export const cache = z
       durationOrOff,
       'off',
       'While the upstream is down: for how long past their end entries are still served.',
+    ),
+    maxFetches: defaulted(
+      count(1, 1_000_000),
+      4096,
+      'Most misses that are being fetched at a time in this process, and most replies that wait for the time to live of their key. Beyond it, requests go upstream by themselves, and replies are not kept.',
+    ),
+    maxFollowers: defaulted(
+      count(1, 1_000_000),
+      10_000,
+      'Most requests that wait for one fetch. Those beyond go upstream by themselves.',
     ),
   })
   .meta({

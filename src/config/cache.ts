@@ -13,7 +13,7 @@ const LEAST_STALENESS = 500
 /** Checks the cache of one tenant. Rules that lack what was reported as wrong are left out. */
 export function resolveCache(shape: CacheShape | undefined, path: Path, report: Report): CacheOptions | undefined {
   if (shape === undefined || report.has(path)) return undefined
-  const { memory, maxStaleness, staleWhileDown } = shape
+  const { memory, maxStaleness, staleWhileDown, maxFetches, maxFollowers } = shape
   if (memory < LEAST_MEMORY) {
     const least = formatSize(LEAST_MEMORY)
     report.add([...path, 'memory'], `${formatSize(memory)} is too little for a cache`, `write at least ${least}`)
@@ -33,7 +33,7 @@ export function resolveCache(shape: CacheShape | undefined, path: Path, report: 
   const rules = shape.rules.flatMap(({ keys, maxAge, negative, jitter }): readonly CacheRule[] =>
     keys === undefined ? [] : [{ keys, maxAge, negative, jitter }],
   )
-  return { memory, rules, maxStaleness, staleWhileDown }
+  return { memory, rules, maxStaleness, staleWhileDown, maxFetches, maxFollowers }
 }
 
 function checkNegative({ maxAge, negative }: CacheShape['rules'][number], at: Path, report: Report): void {

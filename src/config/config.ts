@@ -16,6 +16,10 @@ export interface Config {
         readonly socket: { readonly path: string; readonly mode: number } | undefined
       }
     | undefined
+  /** Lua scripts of tenants. `memory`: of texts that are kept in this process; `largest`: of one. `perTenant`: texts in the upstream. */
+  readonly scripts: { readonly memory: number; readonly perTenant: number; readonly largest: number }
+  /** CLIENT TRACKING. `maxKeys`: most pairs of a key and a client that has read it. */
+  readonly tracking: { readonly maxKeys: number; readonly maxStaleness: number }
   /** Tenants with labels of their own in metrics; the others are "_other". */
   readonly metrics: { readonly tenants: number }
   readonly upstreams: ReadonlyMap<string, UpstreamOptions>

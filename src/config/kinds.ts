@@ -81,6 +81,7 @@ export const jitter: Kind<number> = {
 }
 
 export const pattern = text('pattern', /^[^\0]{1,1000}$/, 'a pattern of key names, such as "cache:*"')
+export const scriptSha = text('SHA-1', /^[0-9a-fA-F]{40}$/, 'the SHA-1 of a script, 40 hexadecimal digits')
 export const commandRules = text('ACL rules', /\S/, 'ACL rules on commands, such as "+@write -del"')
 
 /** What a bucket may hold at most: what the highest rate gives in a second. */

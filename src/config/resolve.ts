@@ -10,6 +10,7 @@ import { checkNames, NAME, readNames } from './names.ts'
 import { checkPrefixes } from './namespaces.ts'
 import type { FileShape } from './schema.ts'
 import { resolveTenant } from './tenants.ts'
+import { resolveTracking } from './tracking.ts'
 import { resolveUpstream } from './upstreams.ts'
 
 /**
@@ -53,8 +54,24 @@ export function resolve(shape: FileShape, raw: unknown, context: ResolveContext,
     listeners: listeners.filter((listener) => listener !== undefined).map(({ insecure: _, ...listener }) => listener),
     admin,
     metrics: shape.metrics,
-    upstreams,
+    scripts: shape.scripts,
+    tracking: resolveTracking(shape.tracking, report),
+    upstreams: withoutNeedlessWalls(upstreams, tenants),
     tenants,
     source,
   }
+}
+
+/** There is nobody to keep apart where nobody has scripts or functions, or where they are those of the tenant that has all keys. */
+function withoutNeedlessWalls(
+  upstreams: ReadonlyMap<string, UpstreamOptions>,
+  tenants: ReadonlyMap<string, Tenant>,
+): ReadonlyMap<string, UpstreamOptions> {
+  const needed = new Set<string>()
+  for (const { functions, prefix, scripts, upstream } of tenants.values()) {
+    if (prefix !== '' && (scripts === 'allow' || functions === 'trusted')) needed.add(upstream)
+  }
+  return new Map(
+    [...upstreams].map(([name, options]) => [name, needed.has(name) ? options : { ...options, walls: 'off' as const }]),
+  )
 }

@@ -5,6 +5,8 @@ import { count, defaulted, duration, flag, later, oneOf, optional, required, siz
 import { limit } from './limits-schema.ts'
 import { NAME, type NameRule, USER_NAME } from './names.ts'
 import { prefix } from './prefix.ts'
+import { scripts, tenantScripts } from './scripts-schema.ts'
+import { tracking } from './tracking.ts'
 import { ttlRule } from './ttl-schema.ts'
 import { upstream } from './upstream-schema.ts'
 
@@ -119,6 +121,7 @@ const tenant = z
       description: 'How long keys live, by pattern. Of the rules that match a key, the first counts.',
     }),
     cache: cache.optional(),
+    ...tenantScripts,
     extensions: z.array(required(extension, 'A group of commands.')).default([]).meta({
       description:
         "Which of Keyward's own commands exist here. `throttle`: CL.THROTTLE and CL.STATUS. `cache`: CACHE.STATS and CACHE.FLUSH. `locks` is reserved.",
@@ -159,6 +162,8 @@ export const fileSchema = z.strictObject({
     })
     .optional()
     .meta({ description: 'For operators. Needs `address`, `socket` or both.' }),
+  scripts,
+  tracking,
   metrics: z
     .strictObject({
       tenants: defaulted(

@@ -113,6 +113,11 @@ export const upstream = z
       false,
       '`true`: when the connection is lost, BLPOP and its like are sent again, though an element may have been taken and lost.',
     ),
+    walls: defaulted(
+      oneOf('auto', 'required', 'off'),
+      'auto',
+      "ACL users, named `keyward:<tenant>`, that keep tenants' scripts apart. `auto`: where the upstream's user may make them (ACL SETUSER); elsewhere scripts are refused. `required`: such an upstream is not used. `off`: none, and no scripts.",
+    ),
     breaker: z
       .strictObject({
         errors: defaulted(
@@ -149,6 +154,5 @@ export const upstream = z
       })
       .prefault({})
       .meta({ description: 'How tenants share connections.' }),
-    walls: later('Redis ACL users per tenant on the server, for scripts.'),
   })
   .meta({ description: 'A real Redis, by the name that tenants use for it.' })

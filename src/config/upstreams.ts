@@ -31,8 +31,21 @@ export function resolveUpstream(
   const tls = resolveTls(shape, url, path, context)
   checkBreaker(shape.breaker, [...path, 'breaker'], context)
   if (url === undefined && sentinel === undefined) return undefined
-  const { lanes, pins, subscribers, bulk, keepAlive, timeouts, hold, scan, reissueBlocked, breaker, health, fairness } =
-    shape
+  const {
+    lanes,
+    pins,
+    subscribers,
+    bulk,
+    keepAlive,
+    timeouts,
+    hold,
+    scan,
+    reissueBlocked,
+    breaker,
+    health,
+    fairness,
+    walls,
+  } = shape
   return {
     name,
     address: url?.address,
@@ -49,6 +62,7 @@ export function resolveUpstream(
     hold,
     scan,
     reissueBlocked,
+    walls,
     breaker,
     health,
     fairness,

@@ -1,4 +1,5 @@
 import { channelPrefix, keyPrefix, type Tenant } from './tenant.ts'
+import type { Tracking } from './tracking.ts'
 
 /** What AUTH and HELLO need to log somebody in; policies/auth.ts implements it. */
 export interface Authenticator {
@@ -59,6 +60,8 @@ export class Session {
   monitoring = false
   noEvict = false
   noTouch = false
+  /** CLIENT TRACKING; undefined: off. */
+  tracking: Tracking | undefined = undefined
   /** Lower-case name of the last command, for CLIENT LIST. */
   lastCommand = 'NULL'
   /** Process clock, milliseconds. */
@@ -101,6 +104,7 @@ export class Session {
     this.monitoring = false
     this.noEvict = false
     this.noTouch = false
+    this.tracking = undefined
     this.enterAnonymously()
   }
 

@@ -20,6 +20,10 @@ export interface Tenant {
   readonly cache: CacheOptions | undefined
   /** Its share of a lane that several tenants fill, against theirs; 1 is the default. */
   readonly weight: number
+  readonly scripts: 'allow' | 'deny'
+  /** Lower-case SHA-1 of scripts that run though nothing but the prologue keeps them to the tenant's keys. */
+  readonly trustedScripts: ReadonlySet<string>
+  readonly functions: 'refused' | 'trusted'
   /** Which of Keyward's own commands exist for it. */
   readonly extensions: ReadonlySet<Extension>
   readonly users: ReadonlyMap<string, User>
@@ -115,6 +119,10 @@ export interface CacheOptions {
   readonly maxStaleness: number
   /** Milliseconds past its end for which an entry is served while the upstream is away; 0: not at all. */
   readonly staleWhileDown: number
+  /** Fetches for it that may be under way in this process, and replies that may wait for the times to live of their keys. */
+  readonly maxFetches: number
+  /** Requests that may wait for one fetch. */
+  readonly maxFollowers: number
 }
 
 export interface CacheRule {

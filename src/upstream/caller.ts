@@ -38,6 +38,8 @@ export class Caller implements ExchangeClient {
   readonly tenantIndex: number
   /** Its calls, few at a time, stand in its tenant's line; they change nothing of that one's share. */
   readonly weight: number = 1
+  /** A request behind a call was answered by an error. */
+  onFollowerFailed: (() => void) | undefined = undefined
   private readonly nodeOf: () => Node | undefined
   private last: Node
   private readonly receivedAt: number | undefined
@@ -70,11 +72,17 @@ export class Caller implements ExchangeClient {
    * with CallFailed. `args`: as they go upstream.
    */
   call<T>(spec: CommandSpec, args: readonly (Buffer | string)[], read: (reply: Reply) => T): Promise<T> {
+    return this.send(spec, encodeRequest(args), 0, read)
+  }
+
+  /** The same with whole requests: `bytes` is that of the call, and as many as `behind` says that are sent in one piece with it. */
+  send<T>(spec: CommandSpec, bytes: Buffer, behind: number, read: (reply: Reply) => T): Promise<T> {
     const { node } = this
     if (this.gone || node.ended) return Promise.reject(new CallFailed('UPSTREAMDOWN'))
     return new Promise((resolve, reject) => {
       const x = new Exchange(this, spec, this.receivedAt ?? node.clock.now)
-      x.setBytes(encodeRequest(args))
+      x.setBytes(bytes)
+      x.behind = behind
       x.plain = false
       x.patience = node.options.timeouts.request
       x.note = {
@@ -112,6 +120,9 @@ export class Caller implements ExchangeClient {
   pop(): boolean {
     return false
   }
+  notLetIn(): boolean {
+    return false
+  }
   leads(): boolean {
     return false
   }
@@ -119,7 +130,9 @@ export class Caller implements ExchangeClient {
     return false
   }
   overheard(): void {}
-  followerFailed(): void {}
+  followerFailed(): void {
+    this.onFollowerFailed?.()
+  }
   emit(): void {}
   requeue(): void {}
   kept(): void {}

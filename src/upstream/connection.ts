@@ -9,6 +9,7 @@ import { Wire, type WireOwner } from '../lib/wire.ts'
 import { BadReply } from '../resp/reply-scanner.ts'
 import { PUSH } from '../resp/type-bytes.ts'
 import { ExchangeQueue } from './exchange-queue.ts'
+import { notLetIn } from './failure.ts'
 import { DEMOTED, ReplyPath, type ReplyPathHost } from './reply-path.ts'
 import type { Sharing } from './sharing.ts'
 
@@ -82,6 +83,10 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   wasReady = false
   /** Rises whenever the server turns out to be another one, which may lack what was written before. */
   epoch = 0
+  /** Of the service user, who may run no scripts: what runs as somebody else comes between two logins. */
+  service = false
+  /** For pins: the tenant as whose user it is logged in; undefined: no tenant's. */
+  as: string | undefined = undefined
   /** For pins: who has it; undefined while it rests in the pool. */
   holder: ExchangeClient | undefined = undefined
   private readonly life = new Lifecycle<State>('connecting', MOVES)
@@ -141,6 +146,11 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   }
 
   schedule(x: Exchange): void {
+    if (x.as !== undefined && !(this.shared ? this.service : this.as === x.as.name)) {
+      // Its logins, or the lack of them, would not keep it from running as whoever this is.
+      notLetIn(x)
+      return
+    }
     if ((x.spec.flags & FLAG.READONLY) === 0) {
       const { client } = x
       if (client.waited) {

@@ -36,6 +36,9 @@ export class Control implements ExchangeClient {
   }
   overheard(): void {}
   followerFailed(): void {}
+  notLetIn(): boolean {
+    return false
+  }
   reissue(): boolean {
     return false
   }
@@ -75,6 +78,7 @@ const CONTROL: CommandSpec = {
   channel: 0,
   route: 'shared',
   open: 'refused',
+  presence: 'always',
   refusal: '',
   quirk: {},
   subcommands: undefined,

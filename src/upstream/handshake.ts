@@ -1,8 +1,11 @@
+import { readOffers } from '../commands/offers.ts'
 import { encodeRequest } from '../resp/request-encoder.ts'
 import type { ConnectionKind, Handshake } from './connection.ts'
 import { parseInfo } from './info.ts'
 import type { UpstreamOptions } from './options.ts'
 import { isRole, type Power, type Role, type ServerFacts } from './server-facts.ts'
+import { readRules } from './walls/own-rules.ts'
+import type { WallUser } from './walls/wall-users.ts'
 
 /** What a handshake learns, and what it must know of the node. */
 export interface HandshakeNode {
@@ -15,35 +18,77 @@ export interface HandshakeNode {
   readonly mustBe: 'master' | 'slave' | undefined
   learned(info: ReadonlyMap<string, string>): void
   readonly facts: ServerFacts
+  readonly walls: HandshakeWalls
   /** The upstream's user may not do this; said once in the log. */
   missing(power: Power, error: string): void
   /** No data of these ids will be executed any more. */
   buried(ids: readonly number[]): void
 }
 
-type Step = 'role' | 'hello' | 'auth' | 'name' | 'id' | 'no-evict' | 'limits' | 'events' | 'info' | 'kill'
+/** The part of Walls that a handshake needs. */
+export interface HandshakeWalls {
+  /** Asks for the rules of the user that we have logged in as; undefined: nobody wants to know. */
+  readonly question: readonly string[] | undefined
+  /** Makes the service user, and logs in as that. `own`: those rules. undefined: there is none. */
+  serviceLogin(own: readonly string[]): { readonly make: readonly string[]; readonly user: WallUser } | undefined
+  /** It was made, or `error` tells why not. Throws when the connection is of no use then. */
+  tried(error: string | undefined): void
+}
+
+type Step =
+  | 'role'
+  | 'hello'
+  | 'auth'
+  | 'name'
+  | 'id'
+  | 'no-evict'
+  | 'limits'
+  | 'events'
+  | 'info'
+  | 'commands'
+  | 'kill'
+  | 'rules'
+  | 'make service'
+  | 'become'
+  | 'expiry'
 
 /**
  * Makes a fresh socket usable: protocol and login, CLIENT ID (to be able to kill it later), ROLE, INFO (is it loading, is
  * it the server we knew), and CLIENT KILL of lost predecessors, whose reply proves that nothing of theirs will still
- * be executed. Two round trips at most. https://redis.io/commands/hello/ https://redis.io/commands/client-kill/
+ * be executed; at last it becomes another user, as whom it may do no more than it must, and asks whether that one may set expiries,
+ * where tenants need it. Five round trips at most.
+ * https://redis.io/commands/hello/ https://redis.io/commands/client-kill/ https://redis.io/commands/acl-setuser/
  */
 export class LoginHandshake implements Handshake {
   private readonly node: HandshakeNode
   private readonly kind: ConnectionKind
   private readonly protocol: 2 | 3
   private readonly setId: (id: number) => void
+  private readonly wall: WallUser | undefined
   /** run_id of the server, once it is known. */
   runId = ''
+  /** It ended as the service user, who may run no scripts. */
+  service = false
   /** What ROLE said; undefined where it is closed to us. */
   private role: Role | undefined = undefined
+  /** Rules of the user of the configuration, or why they are not known; undefined: not asked for. */
+  private own: readonly string[] | string | undefined = undefined
+  private serviceUser: WallUser | undefined = undefined
   private steps: Step[] = []
   private killing: number[] = []
 
-  constructor(node: HandshakeNode, kind: ConnectionKind, protocol: 2 | 3, setId: (id: number) => void) {
+  /** `wall`: who the connection is to be in the end; undefined: the service user, if there is one. */
+  constructor(
+    node: HandshakeNode,
+    kind: ConnectionKind,
+    protocol: 2 | 3,
+    wall: WallUser | undefined,
+    setId: (id: number) => void,
+  ) {
     this.node = node
     this.kind = kind
     this.protocol = protocol
+    this.wall = wall
     this.setId = setId
   }
 
@@ -66,6 +111,8 @@ export class LoginHandshake implements Handshake {
       say('limits', 'CONFIG', 'GET', 'client-output-buffer-limit')
       say('events', 'CONFIG', 'GET', 'notify-keyspace-events')
     }
+    const { question } = this.node.walls
+    if (this.wall === undefined && question !== undefined) say('rules', ...question)
     say('role', 'ROLE')
     say('info', 'INFO')
     return Buffer.concat(out)
@@ -116,13 +163,61 @@ export class LoginHandshake implements Handshake {
         break
       case 'info':
         return this.afterInfo(error, frame)
+      case 'commands':
+        this.node.facts.offered(error === undefined ? readOffers(frame) : undefined)
+        if (error !== undefined) this.node.missing('command', error)
+        return this.steps.length > 0 ? undefined : this.turn()
       case 'kill':
         if (error !== undefined && !error.startsWith('ERR No such client')) this.node.missing('client kill', error)
         if (this.steps.length > 0) break
         this.node.buried(this.killing)
+        return this.turn()
+      case 'rules':
+        this.own = error ?? readRules(frame) ?? 'its reply to ACL GETUSER is none'
+        break
+      case 'make service':
+        this.node.walls.tried(error)
+        if (error !== undefined) return this.last()
+        this.service = true
+        return this.become(this.serviceUser as WallUser)
+      case 'become':
+        if (error !== undefined) throw new Error(error)
+        return this.last()
+      case 'expiry':
+        this.node.facts.learnedExpiry(frame.toString('latin1'))
         return 'ready'
     }
     return undefined
+  }
+
+  /** Who it is from here on. */
+  private turn(): Buffer | 'ready' {
+    if (this.wall !== undefined) return this.become(this.wall)
+    const { own } = this
+    if (own === undefined) return this.last()
+    if (typeof own === 'string') {
+      this.node.walls.tried(own)
+      return this.last()
+    }
+    const login = this.node.walls.serviceLogin(own)
+    if (login === undefined) return this.last()
+    this.serviceUser = login.user
+    this.steps.push('make service')
+    return encodeRequest(login.make)
+  }
+
+  /** It is who it will be. */
+  private last(): Buffer | 'ready' {
+    const { expiry, knowsExpireNx } = this.node.facts
+    const question = this.wall === undefined ? expiry.question(knowsExpireNx) : undefined
+    if (question === undefined) return 'ready'
+    this.steps.push('expiry')
+    return encodeRequest(question)
+  }
+
+  private become({ name, password }: WallUser): Buffer {
+    this.steps.push('become')
+    return encodeRequest(['AUTH', name, password])
   }
 
   private afterInfo(error: string | undefined, frame: Buffer): Buffer | 'ready' {
@@ -141,9 +236,17 @@ export class LoginHandshake implements Handshake {
       else this.node.buried(lost)
       this.node.learned(info)
     }
-    if (this.killing.length === 0) return 'ready'
-    for (const _ of this.killing) this.steps.push('kill')
-    return Buffer.concat(this.killing.map((id) => encodeRequest(['CLIENT', 'KILL', 'ID', String(id)])))
+    const more: Buffer[] = []
+    // Long, so asked once of each server, and not of replicas, which only get what the primary has.
+    if (this.kind === 'lane' && this.node.mustBe !== 'slave' && this.node.facts.asksOffers()) {
+      this.steps.push('commands')
+      more.push(encodeRequest(['COMMAND']))
+    }
+    for (const id of this.killing) {
+      this.steps.push('kill')
+      more.push(encodeRequest(['CLIENT', 'KILL', 'ID', String(id)]))
+    }
+    return more.length === 0 ? this.turn() : Buffer.concat(more)
   }
 }
 

@@ -20,6 +20,7 @@ export interface LaneKey {
 export interface LaneHost {
   readonly options: Pick<UpstreamOptions, 'fairness'>
   readonly lanesets: { readonly sharing: Sharing | undefined }
+  readonly facts: { readonly expiry: { readonly denied: boolean } }
   readonly lanes: number
   readonly holdMemory: number
   /** Of all sets. */
@@ -285,6 +286,11 @@ export class LaneSet implements Via {
       const client = x.client
       if (client.gone) {
         fail(x, 'UPSTREAMDOWN')
+        continue
+      }
+      // It came before the server could be asked.
+      if (x.behind > 0 && this.host.facts.expiry.denied) {
+        fail(x, 'NOEXPIRY')
         continue
       }
       // All of one client on one lane; via is still this set for the first of them.

@@ -1,5 +1,5 @@
 import { LEASE_SCRIPT } from './lease-script.ts'
-import { ScriptsConnection, type ScriptsHost } from './scripts-connection.ts'
+import { OperatorConnection, type OperatorHost } from './operator-connection.ts'
 import type { FactsLog } from './server-facts.ts'
 
 /** In front of the keys of all buckets: no tenant has a prefix that reaches it. */
@@ -21,7 +21,7 @@ interface BucketGrant {
   readonly left: number
 }
 
-export interface LeaseHost extends ScriptsHost {
+export interface LeaseHost extends OperatorHost {
   /** Of the upstream. */
   readonly name: string
   readonly log: FactsLog
@@ -33,7 +33,7 @@ const SAY_AGAIN = 60_000
 /** The buckets that all processes share, in one upstream: see lease-script.ts. */
 export class UpstreamLeases {
   private readonly host: LeaseHost
-  private readonly connection: ScriptsConnection
+  private readonly connection: OperatorConnection
   private failing = false
   /** What was said of the failure, until it is over. */
   private said = false
@@ -42,10 +42,10 @@ export class UpstreamLeases {
 
   constructor(host: LeaseHost) {
     this.host = host
-    this.connection = new ScriptsConnection(host, { lease: LEASE_SCRIPT })
+    this.connection = new OperatorConnection(host, { lease: LEASE_SCRIPT })
   }
 
-  /** One grant for each ask, in their order. Rejects as ScriptsConnection.run does, after at most a second. */
+  /** One grant for each ask, in their order. Rejects as OperatorConnection.run does, after at most a second. */
   async lease(asks: readonly BucketAsk[]): Promise<readonly BucketGrant[]> {
     const keys = asks.map(({ key }) => Buffer.from(PREFIX + key, 'latin1'))
     const args = asks.flatMap(({ rate, burst, want, back, most }) => [rate, burst, want, back, most].map(String))

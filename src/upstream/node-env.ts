@@ -1,4 +1,5 @@
 import type { ExchangeClient } from '../commands/exchange.ts'
+import type { Offers } from '../commands/offers.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { Connection } from './connection.ts'
@@ -9,6 +10,8 @@ export interface NodeEnv {
   readonly turn: Turn
   readonly clock: Clock
   readonly log: FactsLog
+  /** Somebody has looked at this command, or at one of its subcommands, and found it fit for tenants. */
+  reviewed(command: string, offers: Offers | undefined): boolean
   /** A bug: it is logged and counted, and the process goes on. */
   fault(error: unknown): void
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Turn } from '../lib/turn.ts'
+import type { Tenant } from '../session/tenant.ts'
 import { Availability } from './availability.ts'
 import { BigKeys } from './big-keys.ts'
 import { Connection, type ConnectionHost, type ConnectionKind } from './connection.ts'
@@ -25,10 +26,11 @@ import { type FactsLog, type Power, ServerFacts } from './server-facts.ts'
 import type { SubscriberHost } from './subscriber.ts'
 import { Subscribers } from './subscribers.ts'
 import { type Reason, Suspension, type SuspensionHost } from './suspension.ts'
+import { Walls, type WallsHost } from './walls/walls.ts'
 import { TICK, Watch } from './watch.ts'
 import { Whereabouts, type WhereaboutsHost } from './whereabouts.ts'
 
-type Hosts = ConnectionHost & HandshakeNode & LaneHost & PinHost & FenceHost & SubscriberHost & ProbesHost
+type Hosts = ConnectionHost & HandshakeNode & LaneHost & PinHost & FenceHost & SubscriberHost & ProbesHost & WallsHost
 
 /**
  * One server, as a rule the primary of the day: its lanes, its pins, what is known of it, and the clockwork that gives up on
@@ -60,6 +62,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   private readonly watch = new Watch(this, this.control)
   private timer: NodeJS.Timeout | undefined
   readonly retries = new Retries()
+  readonly walls: Walls
   private stopped = false
   private retiring = false
 
@@ -77,6 +80,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     this.availability = new Availability(options, env.clock, env.log)
     this.whereabouts = new Whereabouts(address, this)
     this.suspension = new Suspension(this, this.control)
+    this.walls = new Walls(this, options.walls, (name) => env.reviewed(name, this.facts.offers))
     this.probes = new Probes(this, this.control, this.availability.breaker)
   }
 
@@ -95,6 +99,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     clearInterval(this.timer)
     for (const connection of [...this.opened.keys()]) connection.close('Keyward stops')
     this.subscribers.stop()
+    this.walls.stop()
   }
 
   /** Takes the place of `elder`, which is perhaps at the same server. */
@@ -184,8 +189,18 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     )
   }
 
-  dialPin(protocol: 2 | 3): Connection {
-    return this.dial('pin', protocol, undefined)
+  dialPin(protocol: 2 | 3, as: Tenant | undefined): void {
+    if (as === undefined) {
+      this.dial('pin', protocol, undefined)
+      return
+    }
+    this.walls.ensure(as).then(
+      () =>
+        this.located && !this.stopped
+          ? this.dial('pin', protocol, undefined, as)
+          : this.pinPool.failed(protocol, as.name),
+      () => this.pinPool.failed(protocol, as.name),
+    )
   }
 
   /** The breaker lets somebody try. */
@@ -198,17 +213,20 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     return address === undefined ? undefined : dial(address, this.options)
   }
 
-  private dial(kind: ConnectionKind, protocol: 2 | 3, set: LaneSet | undefined): Connection {
-    const handshake = new LoginHandshake(this, kind, protocol, (id) => {
+  private dial(kind: ConnectionKind, protocol: 2 | 3, set: LaneSet | undefined, as?: Tenant): Connection {
+    const wall = as === undefined ? undefined : this.walls.userOf(as.name)
+    const handshake = new LoginHandshake(this, kind, protocol, wall, (id) => {
       connection.id = id
     })
     const connection: Connection = new Connection(kind, protocol, this.connect() as Socket, handshake, this, () => {
       connection.runId = handshake.runId
+      connection.service = handshake.service
       connection.epoch = this.epoch
       if (this.writesWait) this.suspension.hold(connection)
       if (set === undefined) this.pinPool.ready(connection)
       else this.laneReady(set)
     })
+    connection.as = as?.name
     this.opened.set(connection, { set, since: this.clock.now })
     return connection
   }
@@ -383,6 +401,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
       opened.set.closed(connection, left, wasReady)
       if (![...this.opened.keys()].some((one) => one.kind === 'lane' && one.ready)) this.availability.down(why, wanted)
     } else {
+      if (!wasReady && connection.as !== undefined) this.walls.forget(connection.as)
       this.pinPool.closed(connection, wasReady)
       if (holder !== undefined) losePin(holder, left, this.options.reissueBlocked)
     }

@@ -11,8 +11,8 @@ const RECONNECT = { first: 50, most: 2000 } as const
 /** Milliseconds between two looks whether writes may go on. */
 const LOOK = 10
 
-/** The server that scripts are run on, of the day: a Node. */
-export interface ScriptsHost {
+/** The server of the day: a Node. */
+export interface OperatorHost {
   readonly options: UpstreamOptions
   /** Rises when the server is another process than before. */
   readonly epoch: number
@@ -32,12 +32,13 @@ interface Line {
 }
 
 /**
- * A connection for Keyward's own Lua scripts, by ioredis: EVALSHA, and EVAL where the server does not have the script. It is
+ * A connection that stays logged in as the upstream's user of the configuration, by ioredis: for Keyward's own Lua scripts
+ * (EVALSHA, and EVAL where the server does not have the script) and for commands that lanes may not run. It is
  * opened when there is something to run, to the primary of the day, and only then opened again when it was lost. Whatever
  * is not answered in time counts as lost, and nothing is sent twice.
  */
-export class ScriptsConnection {
-  private readonly host: ScriptsHost
+export class OperatorConnection {
+  private readonly host: OperatorHost
   /** Lua by name. */
   private readonly scripts: Readonly<Record<string, string>>
   private readonly backoff = new Backoff(RECONNECT.first, RECONNECT.most)
@@ -50,7 +51,7 @@ export class ScriptsConnection {
   private readonly waiting = new Set<(error: Error) => void>()
   private stopped = false
 
-  constructor(host: ScriptsHost, scripts: Readonly<Record<string, string>>) {
+  constructor(host: OperatorHost, scripts: Readonly<Record<string, string>> = {}) {
     this.host = host
     this.scripts = scripts
   }
@@ -59,14 +60,27 @@ export class ScriptsConnection {
    * Runs the script of this name. Rejects with the server's own words, or when it cannot be reached or does not answer
    * within a second: then the script may or may not have run.
    */
-  async run(name: string, keys: readonly Buffer[], args: readonly string[]): Promise<unknown> {
+  run(name: string, keys: readonly Buffer[], args: readonly string[]): Promise<unknown> {
+    return this.use((redis) => (redis as unknown as Record<string, Script>)[name](keys.length, ...keys, ...args))
+  }
+
+  /** Runs a command; rejects as `run` does. */
+  call(command: string, ...args: readonly (Buffer | string)[]): Promise<unknown> {
+    return this.use((redis) => redis.call(command, ...args))
+  }
+
+  /** The same; what are strings in its reply, errors left out, are Buffers. */
+  callBuffer(command: string, ...args: readonly (Buffer | string)[]): Promise<unknown> {
+    return this.use((redis) => redis.callBuffer(command, ...args))
+  }
+
+  private async use(ask: (redis: Redis) => Promise<unknown>): Promise<unknown> {
     const deadline = performance.now() + PATIENCE
     await this.decided(deadline)
     const line = this.current()
     await this.inTime(line, line.ready, deadline)
     try {
-      const call = line.redis as unknown as Record<string, Script>
-      const reply = await this.inTime(line, call[name](keys.length, ...keys, ...args), deadline)
+      const reply = await this.inTime(line, ask(line.redis), deadline)
       this.backoff.reset()
       return reply
     } catch (error) {
@@ -199,7 +213,7 @@ function isReply(error: Error): boolean {
 }
 
 /** Its sockets are the host's own: name lookup, TLS and unix sockets as for all its connections. */
-function connectorTo(host: ScriptsHost) {
+function connectorTo(host: OperatorHost) {
   return class HostConnector extends AbstractConnector {
     constructor() {
       super(0)

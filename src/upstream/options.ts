@@ -30,6 +30,11 @@ export interface UpstreamOptions {
    * server's time that walks may take. `memory`: bytes for telling apart the keys that one walk counts.
    */
   readonly scan: { readonly fillTime: number; readonly share: number; readonly memory: number }
+  /**
+   * ACL users that keep tenants' scripts apart. `auto`: where the upstream's user may make them. `required`: without them the
+   * upstream is not used. `off`: never; scripts of tenants are refused.
+   */
+  readonly walls: 'auto' | 'required' | 'off'
   /** Issue again a command that takes elements (BLPOP …) when its connection was lost while it was blocked. */
   readonly reissueBlocked: boolean
   readonly breaker: BreakerOptions

@@ -1,5 +1,6 @@
 import type { ExchangeClient } from '../commands/exchange.ts'
 import { Backoff } from '../lib/backoff.ts'
+import type { Tenant } from '../session/tenant.ts'
 import type { Connection } from './connection.ts'
 import type { PinOptions } from './options.ts'
 import type { Refusals } from './refusals.ts'
@@ -17,7 +18,8 @@ export interface PinHost {
   readonly failsFast: boolean
   readonly refusals: Refusals
   now(): number
-  dialPin(protocol: 2 | 3): Connection
+  /** `as`: of that tenant's user. Its end is told by Pins.closed(), also when it does not come about. */
+  dialPin(protocol: 2 | 3, as: Tenant | undefined): void
   heldSince(receivedAt: number): number
   later(delay: number, fn: () => void): void
 }
@@ -26,7 +28,13 @@ interface Waiter {
   readonly client: ExchangeClient
   readonly use: PinUse
   readonly protocol: 2 | 3
+  readonly as: Tenant | undefined
   since: number
+}
+
+/** What makes pins interchangeable. */
+function kindOf(protocol: 2 | 3, as: string | undefined): string {
+  return as === undefined ? `${protocol}` : `${protocol} ${as}`
 }
 
 /**
@@ -40,7 +48,8 @@ export class Pins {
   private readonly uses = new Map<Connection, { readonly use: PinUse; readonly tenant: number }>()
   private readonly counts = { blocked: new Counts(), transaction: new Counts() }
   private waiters: Waiter[] = []
-  private readonly opening = { 2: 0, 3: 0 }
+  /** How many are on their way, by kind. */
+  private readonly opening = new Map<string, number>()
   private readonly backoff = new Backoff(50, 2000)
 
   constructor(host: PinHost) {
@@ -53,7 +62,7 @@ export class Pins {
       blocked: this.counts.blocked.total,
       transaction: this.counts.transaction.total,
       waiting: this.waiters.length,
-      opening: this.opening[2] + this.opening[3],
+      opening: [...this.opening.values()].reduce((sum, count) => sum + count, 0),
       oldest: this.waiters.length === 0 ? 0 : this.host.now() - this.waiters[0].since,
     }
   }
@@ -67,9 +76,9 @@ export class Pins {
   /**
    * Asks for a pin. `client.pinReady` or `pinRefused` is called, at once or later. Over the cap a blocking command is
    * refused at once (Redis' own words for it), a transaction waits for one to be given back. `receivedAt`: of the request
-   * that needs it, clock time.
+   * that needs it, clock time. `as`: it has to be one of that tenant's user.
    */
-  ask(use: PinUse, client: ExchangeClient, protocol: 2 | 3, receivedAt: number): void {
+  ask(use: PinUse, client: ExchangeClient, protocol: 2 | 3, receivedAt: number, as?: Tenant): void {
     const full = this.full(use, client.tenantIndex)
     if (full && use === 'blocked') {
       client.pinRefused('MAXCLIENTS')
@@ -80,7 +89,7 @@ export class Pins {
       client.pinRefused('UPSTREAMDOWN')
       return
     }
-    this.waiters.push({ client, use, protocol, since: this.host.heldSince(receivedAt) })
+    this.waiters.push({ client, use, protocol, as, since: this.host.heldSince(receivedAt) })
     this.serve()
   }
 
@@ -92,7 +101,7 @@ export class Pins {
   /** Gives idle pins to waiters and opens what is missing. */
   serve(): void {
     if (!this.host.open || this.host.writesWait) return
-    const short = { 2: 0, 3: 0 }
+    const short = new Map<string, { count: number; readonly waiter: Waiter }>()
     const left: Waiter[] = []
     const served = this.waiters
     this.waiters = []
@@ -102,10 +111,14 @@ export class Pins {
         left.push(waiter)
         continue
       }
-      const at = this.idle.findLastIndex((pin) => pin.protocol === waiter.protocol)
+      const { as, protocol } = waiter
+      const at = this.idle.findLastIndex((pin) => pin.protocol === protocol && pin.as === as?.name)
       if (at < 0) {
         left.push(waiter)
-        short[waiter.protocol]++
+        const kind = kindOf(protocol, as?.name)
+        const missing = short.get(kind)
+        if (missing === undefined) short.set(kind, { count: 1, waiter })
+        else missing.count++
         continue
       }
       const pin = this.idle.splice(at, 1)[0]
@@ -115,30 +128,44 @@ export class Pins {
       waiter.client.pinReady(pin)
     }
     this.waiters = left.concat(this.waiters)
-    for (const protocol of [2, 3] as const) {
-      for (; this.opening[protocol] < short[protocol]; this.opening[protocol]++) this.host.dialPin(protocol)
+    for (const [kind, { count, waiter }] of short) {
+      for (let opening = this.opening.get(kind) ?? 0; opening < count; opening++) {
+        this.opening.set(kind, opening + 1)
+        this.host.dialPin(waiter.protocol, waiter.as)
+      }
     }
+  }
+
+  private opened(protocol: 2 | 3, as: string | undefined): void {
+    const kind = kindOf(protocol, as)
+    const left = (this.opening.get(kind) ?? 0) - 1
+    if (left > 0) this.opening.set(kind, left)
+    else this.opening.delete(kind)
   }
 
   /** A pin that was asked for is connected. */
   ready(pin: Connection): void {
-    this.opening[pin.protocol]--
+    this.opened(pin.protocol, pin.as)
     this.backoff.reset()
     this.idle.push(pin)
     this.serve()
     // The one who wanted it may have left meanwhile.
-    if (this.idle.length > this.host.pins.warm && this.idle.includes(pin)) pin.close('nobody needs the pin any more')
+    this.coolDown()
   }
 
   /** `pin` goes back; `clean`: its replies proved that it holds no state of the client. A retired one is closed. */
   release(pin: Connection, clean: boolean): void {
     if (!this.forget(pin)) return
-    if (clean && pin.ready && !pin.retired && pin.queue.length === 0 && this.idle.length < this.host.pins.warm) {
-      this.idle.push(pin)
-    } else {
-      pin.close('the pin was given back')
-    }
+    const warm = clean && pin.ready && !pin.retired && pin.queue.length === 0
+    if (warm) this.idle.push(pin)
+    else pin.close('the pin was given back')
     this.serve()
+    this.coolDown()
+  }
+
+  /** Closes those that have rested for longest: a tenant that has not used its own for a while does not keep others' out. */
+  private coolDown(): void {
+    while (this.idle.length > this.host.pins.warm) this.idle.shift()?.close('nobody needs the pin any more')
   }
 
   /** Takes a lent pin out of the books; false when it was not lent. */
@@ -156,12 +183,14 @@ export class Pins {
     const at = this.idle.indexOf(pin)
     if (at >= 0) this.idle.splice(at, 1)
     this.forget(pin)
-    if (wasReady) {
-      this.serve()
-      return
-    }
+    if (wasReady) this.serve()
+    else this.failed(pin.protocol, pin.as)
+  }
+
+  /** One that was asked for did not come about. */
+  failed(protocol: 2 | 3, as: string | undefined): void {
     this.host.later(this.backoff.next(), () => {
-      this.opening[pin.protocol]--
+      this.opened(protocol, as)
       this.serve()
     })
   }

@@ -3,6 +3,7 @@ import { FLAG } from '../commands/spec.ts'
 import { BadReply, ReplyScanner } from '../resp/reply-scanner.ts'
 import { ATTRIBUTE, ERROR, PUSH } from '../resp/type-bytes.ts'
 import type { ExchangeQueue } from './exchange-queue.ts'
+import { fail } from './failure.ts'
 
 /** A reply that is still incomplete after so many bytes is passed on as it comes, instead of being kept. */
 const STREAM_FROM = 64 * 1024
@@ -29,6 +30,14 @@ export interface ReplyPathHost extends Via {
   overtaken(client: ExchangeClient): void
 }
 
+/** Replies to the logins around x, and its own. */
+interface Escort {
+  /** To the first login, when the server refused it. */
+  refused: string | undefined
+  /** Of x. */
+  reply: { readonly type: number; readonly frame: Buffer } | undefined
+}
+
 /**
  * From the bytes of a connection to the clients that wait for them: finds where each reply ends, and hands
  * neighbouring replies for one client on as one span. Only a reply that must be read is ever put together.
@@ -42,6 +51,8 @@ export class ReplyPath {
   private partBytes = 0
   /** The reply to x, whose `behind` are not all answered yet. */
   private counts: { readonly type: number; readonly frame: Buffer; left: number } | undefined = undefined
+  /** Of the exchange that runs as a user of its own, once the reply to its first login has come. */
+  private escort: Escort | undefined = undefined
   /** A reply was not one to its request. */
   private lying = false
   /** The run: whole replies of one client, buf[runStart..runEnd), taken from its queue but not yet handed on. */
@@ -73,7 +84,9 @@ export class ReplyPath {
 
   /** x's reply has begun. */
   begun(x: Exchange): boolean {
-    return x === this.queue.head && (this.partBytes > 0 || this.counts !== undefined)
+    return (
+      x === this.queue.head && (this.partBytes > 0 || this.counts !== undefined || this.escort?.reply !== undefined)
+    )
   }
 
   private reply(buf: Buffer, from: number, to: number, stable: boolean): void {
@@ -90,6 +103,11 @@ export class ReplyPath {
     if (x.swallow > 0) {
       this.endRun(buf, stable)
       this.swallow(x, buf, from, to)
+      return
+    }
+    if (x.as !== undefined && this.host.shared) {
+      this.endRun(buf, stable)
+      this.escorted(x, type, buf, from, to)
       return
     }
     if (x.behind > 0) {
@@ -196,6 +214,43 @@ export class ReplyPath {
     this.finish(x, counts.type, counts.frame, 0, counts.frame.length, true)
   }
 
+  /**
+   * A reply to the first login, to x, or to the login behind it that makes the connection the service user's again. If that one
+   * fails, or if what was not let in ran nevertheless, nothing on this connection runs as who it should.
+   */
+  private escorted(x: Exchange, type: number, buf: Buffer, from: number, to: number): void {
+    this.parts.push(buf.subarray(from, to))
+    const frame = Buffer.concat(this.parts)
+    if (frame.length > STREAM_FROM) x.client.kept(0)
+    this.forgetParts()
+    this.parts = []
+    const { escort } = this
+    if (escort === undefined) {
+      this.escort = { refused: type === ERROR ? frame.toString('latin1') : undefined, reply: undefined }
+      return
+    }
+    if (escort.reply === undefined) {
+      if (escort.refused !== undefined && type !== ERROR) throw new BadReply('a script ran as the service user')
+      escort.reply = { type, frame }
+      return
+    }
+    this.escort = undefined
+    if (type === ERROR) throw new BadReply(`no way back to the service user: ${frame.toString('latin1', 1).trimEnd()}`)
+    const { reply, refused } = escort
+    this.queue.shift(x)
+    const error = refused ?? (reply.type === ERROR ? reply.frame.toString('latin1') : '')
+    if (x.place === 'sent' && (refused !== undefined || error.startsWith('-NOSCRIPT '))) {
+      x.client.pending--
+      if (x.client.notLetIn(x, error)) return
+      x.client.pending++
+      if (refused !== undefined) {
+        fail(x, 'UPSTREAMDOWN')
+        return
+      }
+    }
+    this.finish(x, reply.type, reply.frame, 0, reply.frame.length, true)
+  }
+
   private swallow(x: Exchange, buf: Buffer, from: number, to: number): void {
     x.swallow--
     if (x.spec.quirk.fromNewest === true) x.client.overheard(x, Buffer.concat([...this.parts, buf.subarray(from, to)]))
@@ -224,7 +279,12 @@ export class ReplyPath {
     if (this.partBytes > STREAM_FROM) x.client.kept(this.partBytes)
     if (this.partBytes > MOST_KEPT) throw new BadReply('a reply too big to be kept')
     const streams =
-      this.partBytes >= STREAM_FROM && x.plain && x.swallow === 0 && x.behind === 0 && mayStream(this.parts[0][0])
+      this.partBytes >= STREAM_FROM &&
+      x.plain &&
+      x.swallow === 0 &&
+      x.behind === 0 &&
+      (x.as === undefined || !this.host.shared) &&
+      mayStream(this.parts[0][0])
     if (!streams || !x.client.leads(x)) return
     x.streaming = true
     for (const part of this.parts) x.client.emit(part, 0, part.length, true)

@@ -1,5 +1,6 @@
 import { formatAddress } from './address.ts'
 import { UpstreamCacheSource } from './cache-source.ts'
+import type { Hearer } from './invalidations/hearer.ts'
 import { Invalidations } from './invalidations/invalidations.ts'
 import { UpstreamLeases } from './lease-store.ts'
 import { Node } from './node.ts'
@@ -23,6 +24,8 @@ export class Upstream implements TopologyHost, NodeOwner {
   readonly leaseStore: UpstreamLeases
   /** What the primary tells of writes to keys. */
   readonly invalidations: Invalidations
+  /** The same, for client tracking. */
+  readonly trackingEar: Hearer
   /** What the near cache needs. */
   readonly cacheSource: UpstreamCacheSource
   readonly sendsElsewhere = false
@@ -39,7 +42,9 @@ export class Upstream implements TopologyHost, NodeOwner {
     this.primary.replicas = this.replicas
     this.leaseStore = new UpstreamLeases(this.primary)
     this.invalidations = new Invalidations(this.primary)
-    this.cacheSource = new UpstreamCacheSource(this.primary, this.invalidations)
+    this.cacheSource = new UpstreamCacheSource(this.primary, this.invalidations.hear())
+    // Behind the cache: who is told here may ask for the key at once.
+    this.trackingEar = this.invalidations.hear()
   }
 
   start(): void {
@@ -59,7 +64,7 @@ export class Upstream implements TopologyHost, NodeOwner {
   succeed(elder: Upstream): void {
     this.elders = [elder, ...elder.line.slice(1)]
     this.primary.succeed(elder.primary)
-    this.invalidations.succeed(elder.invalidations)
+    this.cacheSource.feed.succeed(elder.cacheSource.feed)
   }
 
   /** This one, and those before it that have not ended what they had: what is done to an upstream is done to all of them. */
@@ -148,6 +153,8 @@ export class Upstream implements TopologyHost, NodeOwner {
       usable: primary.usable,
       address: address === undefined ? undefined : formatAddress(address),
       role: facts.role,
+      expiryDenied: facts.expiry.denied,
+      walls: primary.walls.view(),
       reconnects: availability.reconnects,
       node: primary.view(),
       breaker: availability.breaker.view(),

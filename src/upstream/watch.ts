@@ -65,11 +65,14 @@ export class Watch {
  * connection to the same server. undefined: none has to.
  */
 function witnessOf(connections: Iterable<Connection>): Connection | undefined {
-  let lane: Connection | undefined
+  let last: Connection | undefined
   let lent = false
   for (const connection of connections) {
     if (connection.holder !== undefined) lent = true
-    if (connection.kind === 'lane' && connection.ready) lane ??= connection
+    if (connection.kind !== 'lane' || !connection.ready) continue
+    // There is another one.
+    if (!connection.retired) return undefined
+    last ??= connection
   }
-  return lent ? lane : undefined
+  return lent ? last : undefined
 }

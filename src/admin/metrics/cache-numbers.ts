@@ -44,6 +44,7 @@ const NO_REQUESTS: RuleNumbers = {
   crowded: 0,
   coalesced: 0,
   stored: 0,
+  skipped: 0,
   invalidations: 0,
   expired: 0,
 }
@@ -67,6 +68,7 @@ function addRule(sum: RuleNumbers, more: CacheRuleView): void {
   sum.crowded += more.crowded
   sum.coalesced += more.coalesced
   sum.stored += more.stored
+  sum.skipped += more.skipped
   sum.invalidations += more.invalidations
   sum.expired += more.expired
 }

@@ -5,7 +5,7 @@ import { type Definition, type Kind, seconds } from './definition.ts'
 export const CACHE_METRICS: readonly Definition[] = [
   {
     name: 'keyward_cache_requests_total',
-    help: 'Reads that the cache could have answered. hit, stale (the upstream was away): it did. miss: fetched. coalesced: waited for the fetch of another. crowded: sent upstream, as too much was being fetched.',
+    help: 'Reads that the cache could have answered. hit, stale (the upstream was away): it did. miss: fetched. coalesced: waited for the fetch of another. crowded: sent upstream, as `maxFetches` or `maxFollowers` was reached.',
     kind: 'counter',
     labels: ['tenant', 'rule', 'outcome'],
     *samples({ caches }) {
@@ -17,6 +17,11 @@ export const CACHE_METRICS: readonly Definition[] = [
     },
   },
   ofRule('stored_total', 'Replies that were kept.', ({ stored }) => stored),
+  ofRule(
+    'skipped_total',
+    'Replies that were not kept: as many as `maxFetches` waited for the times to live of their keys, or many that were large.',
+    ({ skipped }) => skipped,
+  ),
   ofRule(
     'invalidations_total',
     'Entries that were found outdated: their key had been written, or may have been.',

@@ -35,7 +35,7 @@ export const INVALIDATION_METRICS: readonly Definition[] = [
   ofCaches(
     'cache_fetches_refused_total',
     'counter',
-    'Those that were not made: too many were under way, or the server does not tell of writes to their keys.',
+    'Those that were not made: the server does not tell of writes to their keys.',
     ({ cacheFetches }) => cacheFetches.refused,
   ),
 ]

@@ -27,6 +27,25 @@ export const TENANT_METRICS: readonly Definition[] = [
     'Channels and patterns that clients are subscribed to, counted for each client.',
     (stats) => stats.subscriptions,
   ),
+  ofTenant('keyward_tracking_clients', 'gauge', 'Clients with CLIENT TRACKING on.', (stats) => stats.trackers),
+  ofTenant(
+    'keyward_tracking_keys',
+    'gauge',
+    'Keys that they have read and not been told of since, counted for each of them.',
+    (stats) => stats.trackedKeys,
+  ),
+  ofTenant(
+    'keyward_tracking_evicted_keys_total',
+    'counter',
+    'Those that clients were told to drop because `tracking.maxKeys` was reached.',
+    (stats) => stats.trackingEvicted,
+  ),
+  ofTenant(
+    'keyward_tracking_invalidations_total',
+    'counter',
+    'What those clients, or those they redirect to, were told.',
+    (stats) => stats.invalidations,
+  ),
   {
     name: 'keyward_requests_total',
     help: 'Requests by family of commands.',

@@ -1,4 +1,4 @@
-import type { Definition } from './definition.ts'
+import { type Definition, flag, ofUpstream } from './definition.ts'
 import type { TtlNumbers } from './ttl-numbers.ts'
 
 /** Times to live. The label `rule` is a pattern of the configuration. */
@@ -23,6 +23,12 @@ export const TTL_METRICS: readonly Definition[] = [
       for (const rule of ttl) if (!rule.dryRun) yield [labelsOf(rule), rule.failed]
     },
   },
+  ofUpstream(
+    'keyward_upstream_expiry_denied',
+    'gauge',
+    "1: the server does not let Keyward's user set expiries, so writes that one has to follow are refused.",
+    ({ expiryDenied }) => flag(expiryDenied),
+  ),
 ]
 
 function labelsOf({ tenant, keys, dryRun }: TtlNumbers) {

@@ -2,6 +2,8 @@ import type { ReplyWriter } from '../../resp/reply-writer.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { DispatchClient } from '../dispatch-client.ts'
 import type { Gates } from '../gates.ts'
+import type { ScriptLimits, Scripts } from '../scripting/scripts.ts'
+import type { ScriptStore } from '../scripting/store.ts'
 import type { Counts } from './counts.ts'
 import type { Ground, JobSpecs } from './ground.ts'
 import type { Sweeps } from './sweeps.ts'
@@ -11,12 +13,31 @@ export interface JobLog {
   warn(fields: object, text: string): void
 }
 
+/** Scripts, as SCRIPT needs them. */
+export interface JobScripting {
+  readonly scripts: Scripts
+  readonly store: ScriptStore
+  readonly limits: ScriptLimits
+  readonly usage: { note(tenant: Tenant): void }
+  /** The reply to a command that may not be run, for this reason. */
+  refusal(client: DispatchClient, command: string, reason: string): Buffer
+}
+
+/** Of one tenant. */
+export interface FunctionCounts {
+  readonly libraries: number
+  readonly functions: number
+}
+
 /** What all jobs of a process share. */
 export interface JobEnv {
   readonly specs: JobSpecs
   readonly sweeps: Sweeps
   readonly counts: Counts
   readonly gates: Gates
+  readonly scripting: JobScripting
+  /** By tenant, as they were listed last: a server that is busy does not list them. As many as there are tenants. */
+  readonly functions: Map<string, FunctionCounts>
   /** Requests of this tenant's other clients are on their way upstream, those that block left out. */
   underWay(tenantIndex: number, but: DispatchClient): boolean
   /** The tenant's client of this id in this process. */

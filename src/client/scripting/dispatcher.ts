@@ -1,0 +1,291 @@
+import type { Exchange, Way } from '../../commands/exchange.ts'
+import type { CommandSpec } from '../../commands/spec.ts'
+import { scopeArgument } from '../../keyspace/scripting/scope.ts'
+import { encodeRequest } from '../../resp/request-encoder.ts'
+import { ERROR } from '../../resp/type-bytes.ts'
+import { keyPrefix, type Tenant } from '../../session/tenant.ts'
+import type { Node } from '../../upstream/node.ts'
+import type { Answers } from '../answers.ts'
+import type { DispatchClient } from '../dispatch-client.ts'
+import type { ClientEnv } from '../env.ts'
+import type { Incoming } from '../incoming.ts'
+import type { Outgoing } from '../outgoing.ts'
+import type { Transaction } from '../transaction.ts'
+import { FunctionCall } from './function-call.ts'
+import { Functions } from './functions.ts'
+import { Preparation } from './preparation.ts'
+import { encodeRest } from './rest.ts'
+import { NO_SCRIPT, NO_SCRIPT_LINE, runOf, ScriptRun } from './script-run.ts'
+import { type Script, type ScriptLimits, Scripts } from './scripts.ts'
+import { ScriptStore } from './store.ts'
+import { MOST_ATTEMPTS, type TenantRun } from './tenant-run.ts'
+import { ScriptUsage } from './usage.ts'
+import { WrongRun } from './wrong-run.ts'
+
+/**
+ * EVAL, EVALSHA and their like of prefixed tenants: the text behind the prologue, in which keys get the tenant's prefix
+ * (keyspace/scripting/), run as the tenant's own user (upstream/walls/).
+ */
+export class Scripting {
+  readonly scripts: Scripts
+  readonly store: ScriptStore
+  readonly functions: Functions
+  readonly env: ClientEnv
+  private readonly outgoing: Outgoing
+  private readonly answers: Answers
+  readonly usage: ScriptUsage
+  /** By tenant, as it is configured, and database. */
+  private readonly scopes = new WeakMap<Tenant, Buffer[]>()
+  private prepared = 0
+  private notRunYet = 0
+
+  constructor(env: ClientEnv, outgoing: Outgoing, answers: Answers) {
+    this.env = env
+    this.outgoing = outgoing
+    this.answers = answers
+    this.scripts = new Scripts(env.table, () => env.scriptLimits)
+    this.store = new ScriptStore(env.table)
+    this.usage = new ScriptUsage(this)
+    this.functions = new Functions(outgoing)
+  }
+
+  get limits(): ScriptLimits {
+    return this.env.scriptLimits
+  }
+
+  /** A script outside of MULTI. `way`: on which it would go if it were any other command. */
+  take(client: DispatchClient, spec: CommandSpec, request: Incoming, way: Way): void {
+    if (spec.open === 'function') {
+      this.functions.take(client, spec, request, way)
+      return
+    }
+    const { outgoing } = this
+    const tenant = client.session.tenant as Tenant
+    const node = client.node as Node
+    const run = this.read(client, spec, request, client.session.db)
+    if (run === undefined) return
+    const x = outgoing.open(client, spec)
+    x.note = run
+    x.plain = !x.mute
+    x.way = way
+    if (way === 'transaction') x.inTransaction = true
+    outgoing.noteKeys(client, x, request)
+    const { script } = run
+    if (script !== undefined && this.isReady(node, run, way)) {
+      this.aim(x, run, node, way)
+      outgoing.charge(client, x, x.size)
+      if (this.remember(tenant, script)) this.keep(client, script)
+    } else {
+      outgoing.charge(client, x, request.end - request.start)
+      x.way = 'apart'
+      x.errand = new Preparation(x, run, client, way, this)
+      this.prepared++
+    }
+    client.router.send(x, node)
+  }
+
+  /** What the request asks for; undefined: it was answered. */
+  private read(client: DispatchClient, spec: CommandSpec, request: Incoming, db: number): ScriptRun | undefined {
+    const { answers, env, scripts } = this
+    const tenant = client.session.tenant as Tenant
+    const node = client.node as Node
+    this.usage.note(tenant)
+    const byText = spec.name.startsWith('eval') && !spec.name.startsWith('evalsha')
+    const view = request.view()
+    const named = view.bytes(1)
+    if (!byText && named.length !== 40) {
+      answers.complain(client, NO_SCRIPT)
+      return undefined
+    }
+    const error = keysError(view.integer(2), request.argc - 3)
+    if (error !== undefined) {
+      answers.complain(client, error)
+      return undefined
+    }
+    if (byText && named.length > env.scriptLimits.largest) {
+      answers.notOpen(client, spec, 'the script is longer than scripts.largest', request)
+      return undefined
+    }
+    const script = byText ? scripts.of(named, tenant) : this.known(tenant, named.toString('latin1').toLowerCase())
+    const sha = script?.sha ?? named.toString('latin1').toLowerCase()
+    if (!this.mayRun(node, tenant, sha)) {
+      answers.notOpen(client, spec, node.walls.refusal, request)
+      return undefined
+    }
+    if (byText) scripts.learn(tenant, sha, false)
+    const rest = encodeRest(request, Number(view.integer(2)), keyPrefix(tenant, db), this.scopeOf(tenant, db))
+    return new ScriptRun(tenant, sha, script, spec.name.endsWith('_ro'), rest, request.argc - 1)
+  }
+
+  private scopeOf(tenant: Tenant, db: number): Buffer {
+    let scopes = this.scopes.get(tenant)
+    if (scopes === undefined) {
+      scopes = []
+      this.scopes.set(tenant, scopes)
+    }
+    scopes[db] ??= scopeArgument(tenant, db)
+    return scopes[db]
+  }
+
+  private known(tenant: Tenant, sha: string): Script | undefined {
+    return this.scripts.knows(tenant, sha) === undefined ? undefined : this.scripts.get(sha, tenant)
+  }
+
+  /** There is a wall for it to run behind, or will be, or it needs none. */
+  mayRun({ walls }: Node, tenant: Tenant, sha: string): boolean {
+    return !walls.refused || tenant.trustedScripts.has(sha)
+  }
+
+  /** Its exchange can be sent as it is. */
+  private isReady({ walls }: Node, { sha, tenant }: ScriptRun, way: Way): boolean {
+    if (walls.on) return way === 'transaction' || walls.has(tenant)
+    return walls.refused && tenant.trustedScripts.has(sha)
+  }
+
+  /** Gives x, whose script is known, the bytes for this way, behind the wall if there is one. `tx`: that it is a member of. */
+  aim(x: Exchange, run: ScriptRun, node: Node, way: Way, tx?: Transaction): void {
+    const { walls } = node
+    const script = run.script as Script
+    const shared = way !== 'transaction'
+    x.as = walls.on ? run.tenant : undefined
+    const behindWall = shared && walls.on
+    // What is missing is found out at EXEC only, too late to heal: the first member with a script has its text. Not the rest: a
+    // queue takes its jobs by hundreds in a transaction, each with a script of 40 KiB.
+    const isThere = behindWall || tx?.hasText(script.wrapped.sha) === true
+    const whole = !isThere || !this.scripts.isLoaded(node, script)
+    x.setBytes(run.bytes(whole, behindWall ? walls.loginsOf(run.tenant) : undefined))
+  }
+
+  /** EVAL was said again: now it is worth keeping the text for other processes. True: it has to be kept. */
+  private remember(tenant: Tenant, { sha }: Script): boolean {
+    const known = this.scripts.learn(tenant, sha, false)
+    known.uses++
+    if (known.stored || known.uses < 2) return false
+    known.stored = true
+    return true
+  }
+
+  /** Keeps the text in the upstream, while the client goes on. */
+  keep(client: DispatchClient, script: Script): void {
+    const tenant = client.session.tenant as Tenant
+    const { perTenant } = this.env.scriptLimits
+    this.store.put(this.callerOf(client), tenant.name, script.sha, script.text, perTenant).catch(() => {
+      const known = this.scripts.knows(tenant, script.sha)
+      if (known !== undefined) known.stored = false
+    })
+  }
+
+  callerOf(client: DispatchClient, receivedAt?: number) {
+    const tenant = client.session.tenant as Tenant
+    return this.env.callerOf(tenant, client.tenantIndex, receivedAt)
+  }
+
+  /**
+   * x was sent, and not executed: the server did not let its user in, or does not have the script any more. True: it is
+   * prepared again. Not when later requests of its client have been sent behind it: they may have been executed.
+   */
+  notRun(client: DispatchClient, x: Exchange, error: string): boolean {
+    const run = runOf(x)
+    const { node } = client
+    if (node === undefined) return false
+    if (run === undefined) {
+      const call = x.note instanceof FunctionCall ? x.note : undefined
+      // These are a function's own words.
+      if (call !== undefined && error.startsWith(NO_SCRIPT_LINE)) return false
+      node.walls.forget((x.as as Tenant).name)
+      if (call === undefined) return false // A script of Keyward's own: its client may ask again.
+      this.notRunYet++
+      return this.functions.again(client, x, call)
+    }
+    if (!error.startsWith(NO_SCRIPT_LINE)) node.walls.forget(run.tenant.name)
+    else if (run.script !== undefined) this.scripts.hasLost(node, run.script)
+    this.notRunYet++
+    run.attempts++
+    run.failure = error
+    if (client.gone || client.pending > 0 || x.inTransaction || run.attempts >= MOST_ATTEMPTS) return false
+    const { way } = x
+    x.way = 'apart'
+    x.as = undefined
+    x.errand = new Preparation(x, run, client, way, this)
+    return true
+  }
+
+  /** The reply to x has come. */
+  delivered(client: DispatchClient, run: ScriptRun, type: number, line: Buffer): void {
+    const { script, tenant } = run
+    const { node } = client
+    if (script === undefined || node === undefined || !run.taught) return
+    if (type === ERROR && NOT_COMPILED.test(line.toString('latin1', 0, 64)))
+      this.scripts.forget(tenant.name, script.sha)
+    else this.scripts.hasLoaded(node, script)
+  }
+
+  /**
+   * A script comes in a transaction that began as if its tenant had none, as it is the first: it would run as nobody's user. The
+   * next transaction is another's.
+   */
+  isClosedIn({ node, session }: DispatchClient, walled: boolean): boolean {
+    const closed = !walled && node?.walls.on === true
+    if (closed) this.usage.note(session.tenant as Tenant)
+    return closed
+  }
+
+  /** A script that is a member of a transaction, in this database; undefined: it was answered. */
+  memberRun(client: DispatchClient, spec: CommandSpec, request: Incoming, db: number): TenantRun | undefined {
+    if (spec.open === 'function') return this.functions.callOf(client, spec, request, db)
+    const wrong = wrongMember(spec, request)
+    if (wrong !== undefined) return new WrongRun(client.session.tenant as Tenant, wrong)
+    return this.read(client, spec, request, db)
+  }
+
+  /** Gives x, a member of a transaction, its bytes. A text that is not at hand is fetched first. */
+  aimMember(client: DispatchClient, x: Exchange, run: TenantRun): void {
+    if (run instanceof FunctionCall || run instanceof WrongRun) x.setBytes(run.request)
+    else if (!(run instanceof ScriptRun)) x.setBytes(UNKNOWN_SCRIPT)
+    else if (run.script === undefined) {
+      x.setBytes(UNKNOWN_SCRIPT)
+      x.way = 'apart'
+      x.errand = new Preparation(x, run, client, 'transaction', this, true)
+      this.prepared++
+    } else this.aim(x, run, client.node as Node, 'transaction', client.transaction)
+    this.outgoing.charge(client, x, x.size)
+  }
+
+  view() {
+    const { scripts } = this
+    return { texts: scripts.count, bytes: scripts.bytes, prepared: this.prepared, notRun: this.notRunYet }
+  }
+
+  /** Of a script that may not be run after all. */
+  refusal(client: DispatchClient, command: string, reason: string): Buffer {
+    client.stats.error('UNKNOWNCOMMAND')
+    client.stats.refused(reason)
+    this.env.notices.refused(client.session.tenant?.name ?? '-', command, reason, this.env.clock.now)
+    // Its arguments, which Redis would repeat, are not at hand any more.
+    const [name, sub] = command.toUpperCase().split('|')
+    return sub === undefined
+      ? Buffer.from(`-ERR unknown command '${name}', with args beginning with: \r\n`)
+      : Buffer.from(`-ERR unknown subcommand '${sub}'. Try ${name} HELP.\r\n`)
+  }
+}
+
+/** In the order and the words of evalGenericCommand in Redis' eval.c. */
+function keysError(keys: number | undefined, most: number): string | undefined {
+  if (keys === undefined) return 'ERR value is not an integer or out of range'
+  if (keys > most) return "ERR Number of keys can't be greater than number of args"
+  return keys < 0 ? "ERR Number of keys can't be negative" : undefined
+}
+
+/** A member of a transaction that Redis queues, and answers with an error at EXEC: what is sent for it gets the same one. */
+function wrongMember(spec: CommandSpec, request: Incoming): Buffer | undefined {
+  const view = request.view()
+  if (spec.name.startsWith('evalsha') && view.bytes(1).length !== 40) return UNKNOWN_SCRIPT
+  if (keysError(view.integer(2), request.argc - 3) === undefined) return undefined
+  return encodeRequest(['EVALSHA', '0'.repeat(40), view.bytes(2)])
+}
+
+/** A SHA that nothing has. */
+const UNKNOWN_SCRIPT = Buffer.from(`*3\r\n$7\r\nEVALSHA\r\n$40\r\n${'0'.repeat(40)}\r\n$1\r\n0\r\n`)
+/** In the words of evalExtractShebangFlags and luaCreateFunction in Redis' eval.c. */
+const NOT_COMPILED =
+  /^-ERR (Error compiling script|Invalid script shebang|Unexpected (engine|flag) in script shebang|Unknown lua shebang option)/
