@@ -15,6 +15,7 @@ import { benchOptions } from './bench/options.mjs'
 import { machine } from './bench/proc.mjs'
 import { report } from './bench/report.mjs'
 import { runRounds } from './bench/rounds.mjs'
+import { runScripts } from './bench/scripts.mjs'
 import { bars } from './bench/summary.mjs'
 import { findTargets, PREFIX, startTarget } from './bench/targets.mjs'
 import { findRedis } from './lib/redis.mjs'
@@ -75,6 +76,7 @@ async function main() {
   if (options.parts.has('limits')) result.limits = await runLimits({ ...crowd, redis, options })
   if (options.parts.has('fairness')) result.fairness = await runFairness({ ...crowd, redis, options })
   if (options.parts.has('cache')) result.cache = await runCache({ ...crowd, redis, options })
+  if (options.parts.has('scripts')) result.scripts = await runScripts({ ...crowd, redis, options })
   if (options.parts.has('neighbours'))
     result.neighbours = await runNeighbours({ ...crowd, keys: options.neighbourKeys })
   backing.control.close()

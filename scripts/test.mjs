@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { CACHE, dependency, ensureBuilt, ensureInstalled, ROOT, say } from './lib/project.mjs'
 import { findPython } from './lib/python.mjs'
 import { findRedis } from './lib/redis.mjs'
+import { findRuby } from './lib/ruby.mjs'
 import { run } from './lib/run.mjs'
 
 const REPORT = join(CACHE, 'vitest.json')
@@ -46,11 +47,13 @@ async function prepare() {
   await ensureInstalled()
   const redis = await findRedis({ log: say })
   const python = await findPython({ cache: CACHE, log: say })
+  const ruby = await findRuby({ cache: CACHE, log: say })
   await ensureBuilt()
   const shown = [
     `${redis.kind} ${redis.version} (${redis.server})`,
     `redis-py ${python ? `by ${python.python}` : 'not here'}`,
     `Celery ${python?.celery ? 'too' : 'not here'}`,
+    `Sidekiq ${ruby ? `by ${ruby.ruby}` : 'not here'}`,
   ]
   say(`testing with ${shown.join(', ')}; tier: ${tier}`)
   return {
@@ -61,6 +64,7 @@ async function prepare() {
     KEYWARD_REDIS_BENCHMARK: redis.benchmark,
     ...(python === undefined ? {} : { KEYWARD_PYTHON: python.python }),
     ...(python?.path === undefined ? {} : { PYTHONPATH: python.path }),
+    ...(ruby === undefined ? {} : { KEYWARD_RUBY: ruby.ruby, ...ruby.env }),
   }
 }
 

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { TARGET_NAMES } from './targets.mjs'
 
-const PARTS = ['load', 'connects', 'memory', 'lanes', 'neighbours', 'limits', 'fairness', 'cache']
+const PARTS = ['load', 'connects', 'memory', 'lanes', 'neighbours', 'limits', 'fairness', 'cache', 'scripts']
 /** Of the part on limits. */
 const LIMIT_PARTS = ['rates', 'shared', 'cost', 'memory']
 
@@ -16,6 +16,7 @@ Parts (without any of them: --load and --connects)
   --limits           what rate limits let pass, in one process and in three, and what they cost
   --fairness         what a tenant feels of another one's flood, with fairness on and off
   --cache            what a hit of the near cache costs, and how often the server is asked for what many miss
+  --scripts          what EVALSHA costs Redis behind Keyward, and each call of a script
   --all              all of them
 
   --targets a,b      of ${TARGET_NAMES.join(', ')}; those that are not installed are left out
@@ -46,6 +47,7 @@ export function benchOptions(argv) {
       limits: flag,
       fairness: flag,
       cache: flag,
+      scripts: flag,
       all: flag,
       targets: value,
       rounds: value,

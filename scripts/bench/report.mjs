@@ -1,6 +1,7 @@
 import { cacheTables } from './cache-report.mjs'
 import { fairnessTables } from './fairness-report.mjs'
 import { limitTables } from './limits-report.mjs'
+import { scriptTables } from './scripts-report.mjs'
 import { ratios, summarizeConnects, summarizeLoad } from './summary.mjs'
 
 /** The result of a run as text: plain columns, or Markdown. CPU comes first, because throughput on shared cores is noise. */
@@ -12,7 +13,7 @@ import { ratios, summarizeConnects, summarizeLoad } from './summary.mjs'
 export function report(result, markdown) {
   const out = [...heading(result, markdown)]
   const add = (title, header, rows) => out.push(...table(title, header, rows, markdown))
-  const { load, connects, memory, lanes, neighbours, limits, fairness, cache } = result
+  const { load, connects, memory, lanes, neighbours, limits, fairness, cache, scripts } = result
   if (load !== undefined) {
     const summary = summarizeLoad(load)
     add('CPU µs per request, user + system: median [lowest to highest round]', CPU_HEADER, summary.map(cpuRow))
@@ -40,6 +41,7 @@ export function report(result, markdown) {
     add('Other tenants’ clients while one walks: p99 of GET', NEIGHBOURS_HEADER, neighbours.map(neighboursRow))
   if (limits !== undefined) for (const [title, header, rows] of limitTables(limits)) add(title, header, rows)
   if (fairness !== undefined) for (const [title, header, rows] of fairnessTables(fairness)) add(title, header, rows)
+  if (scripts !== undefined) for (const [title, header, rows] of scriptTables(scripts)) add(title, header, rows)
   if (cache !== undefined) for (const [title, header, rows] of cacheTables(cache)) add(title, header, rows)
   const known = result.bars.filter((bar) => bar.value !== undefined)
   if (known.length > 0) add('Bars', ['bar', 'limit', 'measured', 'met'], known.map(barRow))

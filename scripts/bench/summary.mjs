@@ -1,6 +1,7 @@
 import { cacheBars } from './cache-report.mjs'
 import { fairnessBars } from './fairness-report.mjs'
 import { limitBars } from './limits-report.mjs'
+import { scriptBars } from './scripts-report.mjs'
 import { spread } from './stats.mjs'
 
 /** From the rows of single cells to what is printed: medians over the rounds, ratios as medians of per-round ratios. */
@@ -86,7 +87,7 @@ export function ratios(rows) {
 }
 
 /** What the issue asks for, each with what was measured; undefined where this run did not measure it. */
-export function bars({ load, memory, lanes, neighbours, limits, fairness, cache }) {
+export function bars({ load, memory, lanes, neighbours, limits, fairness, cache, scripts }) {
   const at = (pipeline) => (load ?? []).filter((row) => row.pipeline === pipeline)
   const row = (name, limit, value) => ({ name, limit, value, met: value === undefined ? undefined : value <= limit })
   const keyward = (rows) => rows?.find((one) => one.target === 'keyward')
@@ -104,6 +105,7 @@ export function bars({ load, memory, lanes, neighbours, limits, fairness, cache 
     ...limitBars(limits),
     ...fairnessBars(fairness),
     ...cacheBars(cache),
+    ...scriptBars(scripts),
   ]
 }
 

@@ -11,6 +11,10 @@ export const REQUIRED = [
   'celery',
   'socket.io',
   'connect-redis',
+  'bullmq',
+  'rate-limiter-flexible',
+  'redlock',
+  'sidekiq',
 ] as const
 
 export type ClientName = (typeof REQUIRED)[number]

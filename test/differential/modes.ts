@@ -39,6 +39,8 @@ const SLOW: ModeRow = { mode: 'shape', reason: 'what is slow is measured at anot
 const OPEN: ModeRow = { mode: 'skip', reason: 'speaks of the commands that a tenant may run only' }
 const openOnly = (length: number): ModeRow => ({ ...OPEN, when: (args) => args.length === length })
 
+const GRAPH: ModeRow = { mode: 'shape', reason: 'the server draws the levels of the graph at random' }
+
 const ZERO = /^[+-]?0*$/
 
 /** By command or "container|subcommand", in lower case. */
@@ -51,6 +53,11 @@ export const MODES: Readonly<Record<string, readonly ModeRow[]>> = {
   time: [CLOCK],
   ttl: [CLOCK],
   pttl: [CLOCK],
+  httl: [CLOCK],
+  hpttl: [CLOCK],
+  vrandmember: [RANDOM],
+  vlinks: [{ ...GRAPH, form: onlyErrors }],
+  vinfo: [GRAPH],
   'object|idletime': [CLOCK],
   xpending: [{ ...CLOCK, when: (args) => args.length > 3 }],
   'xinfo|consumers': [CLOCK],
@@ -72,6 +79,9 @@ export const MODES: Readonly<Record<string, readonly ModeRow[]>> = {
       follow: scanOn,
     },
   ],
+  'acl|cat': [{ ...OPEN, mode: 'shape', form: onlyErrors, when: (args) => args.length === 3 }],
+  'acl|help': [openOnly(2)],
+  'latency|histogram': [{ mode: 'skip', reason: 'the server counts it over all tenants' }],
   'latency|doctor': [{ mode: 'shape', reason: 'a text about how to switch it on' }],
   'latency|help': [openOnly(2)],
   'slowlog|get': [SLOW],
@@ -105,6 +115,7 @@ export const NOT_IN_MULTI: Readonly<Record<string, string>> = {
       'it takes many upstream calls',
     ]),
   ),
+  'client|tracking': 'which reads of the transaction it is about is known only when they are done',
   'client|reply': 'it would change which replies come, in the middle of the array',
 }
 

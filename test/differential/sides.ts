@@ -1,3 +1,4 @@
+import type { Redis as Server } from '../../scripts/lib/redis.mjs'
 import { type Args, ask } from '../helpers/differential.ts'
 import { RawClient } from '../helpers/raw-client.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -50,8 +51,9 @@ const DATABASES: Readonly<Record<Place, { bare: string; self: string; prefix: st
   db3: { bare: '3', self: '4', prefix: 'five:3:' },
 }
 
-export async function openSides(): Promise<Sides> {
-  const redis = await startRedis({ config: [`requirepass ${PASSWORD}`] })
+/** `server`: default: the first that the resolver finds. */
+export async function openSides(server?: Server): Promise<Sides> {
+  const redis = await startRedis({ config: [`requirepass ${PASSWORD}`], redis: server })
   const keyward = SELF ? undefined : await startTenants(redis.url, TENANTS)
   const connect = async (port: number, { protocol = 2, login = true }: ConnectOptions, db: string | undefined) => {
     const client = await RawClient.connect({ port })
@@ -115,6 +117,8 @@ export async function startTenants<Name extends string>(
       {
         listeners: names.map((name) => ({ address: '127.0.0.1:0', tenant: name })),
         tenants: Object.fromEntries(names.map((name) => [name, tenant(name)])),
+        // A slow machine must not look like a lost feed.
+        tracking: { maxStaleness: '20s' },
       },
       { password: PASSWORD },
     ),

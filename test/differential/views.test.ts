@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { clients } from './cases/clients.ts'
 import { subscriptions } from './cases/subscriptions.ts'
+import { tracking } from './cases/tracking.ts'
 import { views } from './cases/views.ts'
 import { SCENARIOS } from './elsewhere.ts'
 import { openOwnServers } from './own-servers.ts'
@@ -35,7 +36,7 @@ describe('scenarios', () => {
 })
 
 it('no command is left to scenarios that do not have it', () => {
-  const requests = [...clients, ...views, ...subscriptions].flatMap(({ steps }) =>
+  const requests = [...clients, ...views, ...subscriptions, ...tracking].flatMap(({ steps }) =>
     steps.map((step) => stepOf(step).args),
   )
   const said = new Set(

@@ -5,6 +5,10 @@ export interface CommandsDocument {
   readonly text: string
   /** In order, also those that stand in a section twice; as in the table: "client|setname". */
   readonly open: readonly string[]
+  /** With the configuration's leave. */
+  readonly scripts: readonly string[]
+  /** Where the upstream has the module. */
+  readonly modules: readonly string[]
   readonly passthrough: readonly string[]
   /** Keyward's own. */
   readonly extensions: readonly string[]
@@ -27,6 +31,8 @@ export function commandsDocument(): CommandsDocument {
   return {
     text,
     open: names('Open for every tenant'),
+    scripts: names('Scripts and functions'),
+    modules: names('Open where the upstream has the module'),
     passthrough: names('Open for the tenant with the empty prefix only'),
     extensions: names("Keyward's own"),
     containers: names('Commands with subcommands'),

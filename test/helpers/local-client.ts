@@ -2,11 +2,14 @@ import { SlowLog } from '../../src/client/slowlog.ts'
 import type { ArgView } from '../../src/commands/arg-view.ts'
 import type { CommandTable } from '../../src/commands/lookup.ts'
 import { isOpenTo } from '../../src/commands/open-to.ts'
+import { quirks as acl } from '../../src/commands/quirks/acl.ts'
 import { quirks as cache } from '../../src/commands/quirks/cache.ts'
 import { quirks as client } from '../../src/commands/quirks/client.ts'
 import { quirks as clientKill } from '../../src/commands/quirks/client-kill.ts'
 import { quirks as clientPause } from '../../src/commands/quirks/client-pause.ts'
+import { quirks as clientTracking } from '../../src/commands/quirks/client-tracking.ts'
 import { quirks as clientUnblock } from '../../src/commands/quirks/client-unblock.ts'
+import { quirks as cluster } from '../../src/commands/quirks/cluster.ts'
 import { quirks as command } from '../../src/commands/quirks/command.ts'
 import { quirks as config } from '../../src/commands/quirks/config.ts'
 import { quirks as connection } from '../../src/commands/quirks/connection.ts'
@@ -32,11 +35,14 @@ import { argsOf } from './arg-view.ts'
 
 /** The commands that Keyward answers itself, or sends in another form. */
 export const LOCAL: Readonly<Record<string, Quirk>> = {
+  ...acl,
   ...cache,
   ...client,
   ...clientKill,
   ...clientPause,
+  ...clientTracking,
   ...clientUnblock,
+  ...cluster,
   ...command,
   ...config,
   ...connection,
@@ -72,6 +78,9 @@ export function tenant(name: string, more: Partial<Tenant> = {}): Tenant {
     ttl: [],
     cache: undefined,
     weight: 1,
+    scripts: 'allow',
+    trustedScripts: new Set(),
+    functions: 'refused',
     extensions: new Set(),
     users: new Map([['default', { name: 'default', digest: undefined }]]),
     index: 0,
@@ -100,6 +109,7 @@ const NO_CACHE: CacheStats = {
   misses: 0,
   crowded: 0,
   coalesced: 0,
+  skipped: 0,
   stored: 0,
   rejected: 0,
   invalidations: 0,
@@ -196,12 +206,13 @@ export class FakeServer implements ServerView {
   }
 
   commands(tenant: Tenant): readonly CommandSpec[] {
-    const kind = [tenant.prefix === '' ? 'pass' : '', ...[...tenant.extensions].sort()].join()
+    const { cache, extensions, prefix } = tenant
+    const kind = [prefix === '' ? 'pass' : '', cache === undefined ? '' : 'cached', ...[...extensions].sort()].join()
     let specs = this.open.get(kind)
     if (specs === undefined) {
       specs = theTable()
         .all()
-        .filter((spec) => isOpenTo(spec, tenant))
+        .filter((spec) => isOpenTo(spec, tenant, this.upstream(tenant).offers))
       this.open.set(kind, specs)
     }
     return specs
@@ -209,6 +220,11 @@ export class FakeServer implements ServerView {
 
   command(name: string): CommandSpec | undefined {
     return theTable().byName(name)
+  }
+
+  /** As when the upstream turns out to have others. */
+  forgetCommands(): void {
+    this.open.clear()
   }
 }
 

@@ -95,6 +95,7 @@ function greeting(args: readonly string[], id: number): string | undefined {
   }
   if (name === 'ROLE') return '*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n'
   if (name === 'AUTH') return '+OK\r\n'
+  if (name === 'COMMAND' && sub === undefined) return '*0\r\n'
   if (name !== 'CLIENT') return undefined
   if (sub === 'ID') return `:${id}\r\n`
   return sub === 'SETNAME' || sub === 'NO-EVICT' || sub === 'KILL' ? '+OK\r\n' : undefined

@@ -153,14 +153,15 @@ function valueFor(key: string, name: string): Args[] {
   }
 }
 
-/** Everything outside of the tenants' prefixes: name, type, content. */
+/** Everything outside of the tenants' prefixes, but for texts of scripts that Keyward keeps: name, type, content. */
 async function outside(): Promise<string> {
   const script = `
     local rows = {}
     local keys = redis.call('KEYS', '*')
     table.sort(keys)
     for _, key in ipairs(keys) do
-      if string.sub(key, 1, 5) ~= 'acme:' and not string.find(key, '^five:%d:') then
+      local own = string.sub(key, 1, 5) == 'acme:' or string.find(key, '^five:%d:')
+      if not own and not string.find(key, '^keyward:scripts?:') then
         rows[#rows + 1] = key .. ' ' .. redis.sha1hex(redis.call('DUMP', key)) .. ' ' .. redis.call('PTTL', key)
       end
     end
@@ -169,7 +170,9 @@ async function outside(): Promise<string> {
 }
 
 const table = buildTable()
-const commands = table.all().filter(({ open, subcommands }) => open === 'tenant' && subcommands === undefined)
+const commands = table
+  .all()
+  .filter(({ open, presence, subcommands }) => open === 'tenant' && presence === 'always' && subcommands === undefined)
 const closed = table.all().filter(({ open, subcommands }) => open !== 'tenant' && subcommands === undefined)
 /** They end or change the connection, or would make the run slow. */
 const NOT_HERE =

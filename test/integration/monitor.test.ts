@@ -10,11 +10,13 @@ import { type RedisServer, startRedis } from '../helpers/redis.ts'
 const MIB = 2 ** 20
 
 let redis: RedisServer
+/** Nobody else is on it. */
+let bare: RedisServer
 let keyward: Keyward
 const open: RawClient[] = []
 
 beforeAll(async () => {
-  redis = await startRedis()
+  ;[redis, bare] = await Promise.all([startRedis(), startRedis()])
   const tenant = (name: string, more: object = {}) => ({
     upstream: 'main',
     users: { default: { password: name } },
@@ -41,6 +43,7 @@ afterEach(async () => {
 afterAll(async () => {
   keyward?.stop()
   await redis?.stop()
+  await bare?.stop()
 })
 
 function monitored(name: string): boolean {
@@ -54,7 +57,7 @@ async function connect(password = 'acme'): Promise<RawClient> {
 }
 
 async function connectBare(): Promise<RawClient> {
-  const client = await RawClient.connect({ port: redis.port })
+  const client = await RawClient.connect({ port: bare.port })
   open.push(client)
   return client
 }

@@ -26,8 +26,9 @@ beforeAll(async () => {
     configFor(redis, {
       upstreams: { main: { url: redis.url }, own: { url: own.url } },
       tenants: {
-        acme: tenant('acme', { extensions }),
-        plain: tenant('plain'),
+        // Without scripts its transactions are not closed to COMMAND.
+        acme: tenant('acme', { extensions, scripts: 'deny' }),
+        plain: tenant('plain', { scripts: 'deny' }),
         alone: tenant('alone', { upstream: 'own', prefix: '', extensions }),
       },
     }),

@@ -32,6 +32,7 @@ describe('near caches in /metrics', () => {
         crowded: 4,
         coalesced: 5,
         stored: 6,
+        skipped: 9,
         invalidations: 7,
         expired: 8,
       }),
@@ -48,6 +49,7 @@ describe('near caches in /metrics', () => {
     expect(lines(text, 'keyward_cache_requests_total{tenant="acme",rule="a\\"b\\\\*",outcome="hit"}')).toEqual([' 1'])
     const rule = '{tenant="acme",rule="cache:*"}'
     expect(lines(text, `keyward_cache_stored_total${rule}`)).toEqual([' 6'])
+    expect(lines(text, `keyward_cache_skipped_total${rule}`)).toEqual([' 9'])
     expect(lines(text, `keyward_cache_invalidations_total${rule}`)).toEqual([' 7'])
     expect(lines(text, `keyward_cache_expired_total${rule}`)).toEqual([' 8'])
   })
@@ -65,7 +67,10 @@ describe('near caches in /metrics', () => {
 
   it('are bounded: those of tenants without a label of their own are one', async () => {
     const caches = Array.from({ length: 300 }, (_, i) => {
-      const rules = [cacheRule({ keys: `k${i}:*`, hits: 2, misses: 1, crowded: 1 }), cacheRule({ hits: 1, expired: 3 })]
+      const rules = [
+        cacheRule({ keys: `k${i}:*`, hits: 2, misses: 1, crowded: 1, skipped: 1 }),
+        cacheRule({ hits: 1, expired: 3 }),
+      ]
       return cache({ tenant: `t${i}`, bytes: 10, memory: 100, entries: 1, behind: i, rules })
     })
     const text = await told({ caches }, 1)
@@ -77,6 +82,7 @@ describe('near caches in /metrics', () => {
     ])
     expect(text).toContain(`keyward_cache_requests_total${other},outcome="miss"} 0\n`)
     expect(text).toContain(`keyward_cache_requests_total${other},outcome="crowded"} 299\n`)
+    expect(text).toContain(`keyward_cache_skipped_total${other}} 299\n`)
     expect(text).toContain(`keyward_cache_expired_total${other}} 897\n`)
     expect(lines(text, 'keyward_cache_bytes{')).toEqual(['tenant="t0"} 10', 'tenant="_other"} 2990'])
     expect(lines(text, 'keyward_cache_behind_seconds{')).toEqual(['tenant="t0"} 0', 'tenant="_other"} 0.299'])

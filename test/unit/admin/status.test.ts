@@ -108,13 +108,17 @@ describe('status', () => {
 
   it('says what near caches are good for, and what times to live were refused', () => {
     const { process } = new FakeSource()
-    const rules = [cacheRule({ hits: 80, staleServed: 3, misses: 10, coalesced: 8 }), cacheRule()]
+    const rules = [
+      cacheRule({ hits: 80, staleServed: 3, misses: 10, coalesced: 8, crowded: 4, skipped: 5 }),
+      cacheRule(),
+    ]
     const caches = [cache({ bytes: 3 << 19, memory: 64 << 20, rules }), cache({ tenant: 'beta' })]
     const view = { ...process, caches, ttl: [ttlRule({ failed: 2 }), ttlRule({ failed: 5 })] }
     const ready = () => ({ ready: true, reason: 'ready' })
     const source = { ready, view: () => view, operations: { pausedTenants: [] } }
     expect(statusText(source, '1').split('\n').slice(3)).toEqual([
       'near cache: 2 tenants, 1.5 of 65.0 MiB, spared the upstream 90% of 101 reads, 3 of them past their end',
+      'near cache: too much was under way for 4 reads and 5 replies; see maxFetches and maxFollowers',
       'times to live: 7 were refused by the upstream; the keys may be without',
       '',
     ])

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ writeFileSync(
 upstreams: {main: {url: redis://a, bulk: 1KiB}, own: {url: redis://b}}
 tenants:
   acme: {upstream: main, databases: 3, users: {default: {password: a}, reader: {password: b}}}
-  near: {upstream: main, replicas: {read: prefer, maxLag: 250ms}, users: {default: {password: d}}}
+  near: {upstream: main, functions: trusted, replicas: {read: prefer, maxLag: 250ms}, users: {default: {password: d}}}
   whole: {upstream: own, prefix: "", users: {default: {password: c}}}
 `,
 )
@@ -82,9 +83,9 @@ describe('without a configuration', () => {
 describe('refusals say why, and what the client sees', () => {
   it.each([
     [
-      ['EVAL', 'x', '0'],
-      'a script computes keys that nobody can prefix',
-      "-ERR unknown command 'EVAL', with args beginning with: 'x' '0' ",
+      ['FCALL', 'x', '0'],
+      'only for tenants with `functions: trusted`',
+      "-ERR unknown command 'FCALL', with args beginning with: 'x' '0' ",
     ],
     [['nonsense', 'a'], 'there is no such command', "-ERR unknown command 'nonsense', with args beginning with: 'a' "],
     [
@@ -168,7 +169,19 @@ describe('what is not simply the request with a prefix in it', () => {
   })
 
   it('commands about commands', async () => {
-    expect((await explain('COMMAND', 'INFO', 'get', 'eval')).sent).toBe('COMMAND INFO get keyward-none')
+    expect((await explain('COMMAND', 'INFO', 'get', 'fcall')).sent).toBe('COMMAND INFO get keyward-none')
+  })
+
+  it('scripts: whose user runs them, and under which SHA', async () => {
+    const text = "return redis.call('get', KEYS[1])"
+    const byText = await explain('EVAL', text, '1', 'k')
+    expect(byText).toMatchObject({
+      script: expect.stringContaining(createHash('sha1').update(text).digest('hex')),
+      keys: expect.stringMatching(/^k becomes tenant:k/),
+      user: expect.stringMatching(/^keyward:tenant, between AUTH/),
+    })
+    expect((await explain('EVALSHA', 'A'.repeat(40), '0')).script).toMatch(/^a{40}; its text is looked up /)
+    expect((await explain('SCRIPT', 'LOAD', text)).sent).toMatch(/^SCRIPT LOAD /)
   })
 
   it('what is local, but not in MULTI', async () => {
@@ -194,6 +207,28 @@ describe('with a configuration', () => {
     expect((await explain(...near, 'HSCAN', 'k', '0')).route).toBe('lane: a shared connection')
     expect((await explain(...near, 'SET', 'k', 'v')).route).toBe('lane: a shared connection')
     expect((await explain('-c', file, '--tenant', 'acme', 'GET', 'k')).route).toBe('lane: a shared connection')
+  })
+
+  it('functions: by which name, and whose user runs them', async () => {
+    const near = ['-c', file, '--tenant', 'near']
+    const call = await explain(...near, 'FCALL', 'f', '1', 'k', 'a')
+    expect(call).toMatchObject({ function: 'f becomes keyward_near__f', route: 'lane: a shared connection' })
+    expect(call.keys).toMatch(/^k becomes near:k; /)
+    expect(call.user).toMatch(/^keyward:near, between AUTH keyward:near and AUTH keyward: in one write/)
+    expect((await explain(...near, 'FUNCTION', 'DELETE', 'lib')).sent).toMatch(
+      /^FUNCTION DELETE keyward_near__lib; as the upstream's user/,
+    )
+    for (const sub of ['FLUSH', 'KILL', 'LIST', 'STATS'])
+      expect((await explain(...near, 'FUNCTION', sub)).sent, sub).toMatch(/^FUNCTION /)
+    expect((await explain(...near, 'FUNCTION', 'LOAD', 'x')).multi).toMatch(/^refused/)
+    for (const words of [
+      ['FUNCTION', 'DUMP'],
+      ['FUNCTION', 'RESTORE', 'x'],
+    ])
+      expect((await explain(...near, ...words)).refused).toBeDefined()
+    expect((await explain('-c', file, '--tenant', 'acme', 'FCALL', 'f', '0')).refused).toBe(
+      'only for tenants with `functions: trusted`',
+    )
   })
 
   it('a pass-through tenant may do more', async () => {

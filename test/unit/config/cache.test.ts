@@ -30,10 +30,15 @@ describe('a cache', () => {
 
   it('has everything that the file says', () => {
     const rules = '[{keys: "a*", maxAge: 1m, negative: 5s, jitter: 0%}, {keys: "*", maxAge: 596h, negative: off}]'
-    expect(tenant(`cache: {memory: 1GiB, maxStaleness: 2s, staleWhileDown: 60s, rules: ${rules}}`).cache).toEqual({
+    const limits = 'maxFetches: 10, maxFollowers: 20'
+    expect(
+      tenant(`cache: {${limits}, memory: 1GiB, maxStaleness: 2s, staleWhileDown: 60s, rules: ${rules}}`).cache,
+    ).toEqual({
       memory: 2 ** 30,
       maxStaleness: 2000,
       staleWhileDown: 60_000,
+      maxFetches: 10,
+      maxFollowers: 20,
       rules: [
         { keys: 'a*', maxAge: 60_000, negative: 5000, jitter: 0 },
         { keys: '*', maxAge: 596 * 3_600_000, negative: 0, jitter: 0.1 },
@@ -46,6 +51,8 @@ describe('a cache', () => {
       memory: 64 * 2 ** 20,
       maxStaleness: 1000,
       staleWhileDown: 0,
+      maxFetches: 4096,
+      maxFollowers: 10_000,
       rules: [{ keys: '*', maxAge: 30_000, negative: 0, jitter: 0.1 }],
     })
   })
@@ -56,6 +63,13 @@ describe('a cache', () => {
 
   it.each([
     ['memory: 65535B', 'memory', '65535B is too little for a cache', 'write at least 64KiB'],
+    ['maxFetches: 0', 'maxFetches', '0 is not a whole number from 1 to 1000000', 'write a number from 1 to 1000000'],
+    [
+      'maxFollowers: many',
+      'maxFollowers',
+      '"many" is not a whole number from 1 to 1000000',
+      'write a number from 1 to 1000000',
+    ],
     ['memory: 64', 'memory', '64 is not a size', 'write 64B'],
     ['maxStaleness: 499ms', 'maxStaleness', '499ms is less than can be known of the upstream', 'write at least 500ms'],
     ['staleWhileDown: 0s', 'staleWhileDown', '"0s" is no time at all', 'write off, or a duration of at least 1ms'],

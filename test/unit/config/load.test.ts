@@ -59,6 +59,7 @@ describe('a whole file', () => {
       hold: { time: 3000, memory: 2 * 2 ** 20 },
       scan: { fillTime: 20, share: 0.5, memory: 16 * 2 ** 20 },
       reissueBlocked: true,
+      walls: 'auto',
       breaker: { errors: 0.2, window: 30_000, volume: 20, probe: 250 },
       health: { interval: 5000 },
       fairness: { mode: 'off', window: 65_536 },

@@ -11,8 +11,8 @@ const document = commandsDocument()
 
 describe('docs/commands.md', () => {
   test('has every command and subcommand of the table once', () => {
-    const { open, passthrough, extensions, containers, refused } = document
-    const all = [...open, ...passthrough, ...extensions, ...containers, ...refused]
+    const { open, scripts, modules, passthrough, extensions, containers, refused } = document
+    const all = [...open, ...scripts, ...modules, ...passthrough, ...extensions, ...containers, ...refused]
     expect(all.toSorted()).toEqual(table.all().map(({ name }) => name))
   })
 
@@ -20,6 +20,8 @@ describe('docs/commands.md', () => {
     const named = (openness: string) => table.all().filter(({ open }) => open === openness)
     expect(document.refused.toSorted()).toEqual(named('refused').map(({ name }) => name))
     for (const name of document.open) expect(table.byName(name)?.open, name).toBe('tenant')
+    for (const name of document.scripts) expect(table.byName(name)?.open, name).toMatch(/^(script|function)$/)
+    for (const name of document.modules) expect(table.byName(name)?.presence, name).toBe('module')
     for (const name of document.passthrough) expect(table.byName(name)?.open, name).toBe('passthrough')
     expect(document.extensions.toSorted()).toEqual(named('extension').map(({ name }) => name))
     for (const name of document.containers) expect(table.byName(name)?.subcommands, name).toBeDefined()
@@ -35,9 +37,11 @@ describe('docs/commands.md', () => {
   })
 
   test('tells what is refused in MULTI', () => {
-    const refused = table.all().filter((spec) => spec.open === 'tenant' && notInMulti(spec, true) !== undefined)
+    const refused = table
+      .all()
+      .filter((spec) => /^(tenant|script|function)$/.test(spec.open) && notInMulti(spec, true, true) !== undefined)
     expect(document.notInMulti.toSorted()).toEqual(refused.map(({ name }) => name))
-    for (const spec of refused) expect(document.text).toContain(`| ${notInMulti(spec, true)} |`)
+    for (const spec of refused) expect(document.text).toContain(`| ${notInMulti(spec, true, true)} |`)
   })
 
   test('leads from each command to the differences that it has', () => {

@@ -1,0 +1,87 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
+import { type RawClient, request } from '../helpers/raw-client.ts'
+import { type RedisServer, startRedis } from '../helpers/redis.ts'
+
+/** What a transaction with many scripts sends: each text once, and the rest by SHA, whatever the server still has. */
+let redis: RedisServer
+let keyward: Keyward
+let acme: RawClient
+
+beforeAll(async () => {
+  redis = await startRedis()
+  keyward = await startKeyward(configFor(redis))
+})
+
+beforeEach(async () => {
+  await redis.cli('FLUSHALL')
+  acme = await keyward.connect({ password: 'acme' })
+})
+
+afterEach(() => {
+  acme.destroy()
+})
+
+afterAll(async () => {
+  keyward?.stop()
+  await redis?.stop()
+})
+
+const LOAD = ['SCRIPT', 'LOAD'] as const
+const script = (n: number) => `return {${n}, redis.call('INCR', 'counter:' .. ARGV[1])} -- ${'x'.repeat(5000)}`
+const shaOf = (reply: string) => reply.split('\r\n')[1]
+
+/** The replies to MULTI, these and EXEC, all of them sent in one write. */
+async function transaction(members: readonly Buffer[]): Promise<string> {
+  const all = Buffer.concat([request('MULTI'), ...members, request('EXEC')])
+  return String((await acme.exchange(all, members.length + 2)).at(-1))
+}
+
+const counted = (n: number, from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => `*2\r\n:${n}\r\n:${from + i}\r\n`).join('')
+
+async function calls(): Promise<{ eval: number; evalsha: number }> {
+  const stats = await redis.info('commandstats')
+  const of = (name: string) => Number(/calls=(\d+)/.exec(stats.get(`cmdstat_${name}`) ?? '')?.[1] ?? 0)
+  return { eval: of('eval'), evalsha: of('evalsha') }
+}
+
+test.each(['as it is', 'after a SCRIPT FLUSH at the server'])(
+  'a script many times: its text goes once, %s',
+  async (how) => {
+    const sha = shaOf(await acme.command(...LOAD, script(1)))
+    if (how !== 'as it is') await redis.cli('SCRIPT', 'FLUSH')
+    const before = await calls()
+    const reply = await transaction(Array.from({ length: 50 }, () => request('EVALSHA', sha, 0, 'a')))
+    expect(reply).toBe(`*50\r\n${counted(1, 1, 50)}`)
+    const after = await calls()
+    expect([after.eval - before.eval, after.evalsha - before.evalsha]).toEqual([1, 49])
+  },
+)
+
+test('the next transaction brings it again', async () => {
+  const sha = shaOf(await acme.command(...LOAD, script(2)))
+  for (const from of [1, 3, 5]) {
+    await redis.cli('SCRIPT', 'FLUSH')
+    const [byText, bySha] = [request('EVAL', script(2), 0, 'b'), request('EVALSHA', sha, 0, 'b')]
+    expect(await transaction(from === 3 ? [byText, bySha] : [bySha, byText])).toBe(`*2\r\n${counted(2, from, 2)}`)
+  }
+})
+
+test('more scripts than a server keeps', async () => {
+  const members: Buffer[] = []
+  let expected = ''
+  for (let round = 0; round < 2; round++) {
+    for (let n = 0; n < 150; n++) {
+      if (round === 0) await acme.command(...LOAD, script(n))
+      members.push(request('EVAL', script(n), 0, 'c'))
+      expected += counted(n, round * 150 + n + 1, 1)
+    }
+  }
+  expect(await transaction(members)).toBe(`*300\r\n${expected}`)
+})
+
+test('a text that does not compile is told of at each of its members', async () => {
+  const reply = await transaction([request('EVAL', 'return return', 0), request('EVAL', 'return return', 0)])
+  expect(reply.match(/-ERR Error compiling script/g)).toHaveLength(2)
+})
