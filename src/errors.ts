@@ -66,6 +66,16 @@ export const ERRORS = {
     when: 'one client has more bytes of unfinished and unsent requests than buffers.request',
     cure: 'raise tenants.<tenant>.buffers.request, or send smaller requests; the connection is closed',
   },
+  EXPIRYLIMIT: {
+    reply: 'ERR too many keys for the expiries that follow this command',
+    when: 'a write names so many keys with a ttl rule that the expiries which would follow it do not fit into buffers.request of its client, or into what is left of `memory`; it was not executed',
+    cure: 'name fewer keys in one command, or raise tenants.<tenant>.buffers.request, or `memory`',
+  },
+  NOEXPIRY: {
+    reply: "NOPERM this user has no permissions to run the 'pexpire' command",
+    when: "a ttl rule wants an expiry behind the write, and the upstream's user may not set one; it was not executed",
+    cure: 'on the upstream: ACL SETUSER <user> +pexpire (before Redis 7.0: +pexpire +pttl +eval), which is seen within upstreams.<name>.health.interval',
+  },
   OUTPUTLIMIT: {
     reply: 'ERR output buffer limit reached',
     when: 'a client left more bytes of replies unread than buffers.output; it is closed without this text',
@@ -90,6 +100,11 @@ export const ERRORS = {
     reply: 'ERR pattern is longer than 1024 bytes',
     when: 'CACHE.FLUSH MATCH: comparing such a pattern with all that is cached would keep everybody waiting; nothing was dropped',
     cure: 'use a shorter pattern, or CACHE.FLUSH without one',
+  },
+  FUNCTIONNAME: {
+    reply: 'ERR Error registering functions: ERR redis.register_function has to be called by this name',
+    when: 'FUNCTION LOAD of a tenant whose names of functions are scoped: the library registers one by another name of redis.register_function, so that others would meet it; nothing was loaded',
+    cure: 'write redis.register_function (or server.register_function) in one word, and call that, not a copy of `redis`',
   },
   JOBLIMIT: {
     reply: 'ERR the reply would be larger than the output buffer limit',
