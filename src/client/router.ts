@@ -141,6 +141,11 @@ export class Router {
       if (x.spec.route === 'wait') client.waited = true
       return true
     }
+    if (x.inTransaction && x.state !== 'opens' && pin === undefined && !this.asking) {
+      // While it waited, its connection was lost, and with it MULTI: on another one it would run by itself.
+      this.refuse(x, 'UPSTREAMDOWN')
+      return true
+    }
     if (client.pending === 0 && !this.asking && !client.gone) {
       if (pin !== undefined) this.giveBack()
       this.pinUse = way

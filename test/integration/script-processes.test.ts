@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually } from '../helpers/places.ts'
-import { type RawClient, request } from '../helpers/raw-client.ts'
+import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
 /** Two Keywards in front of one server: what is loaded through one runs through the other, and order is kept in each. */
@@ -118,6 +118,32 @@ describe('a script of one process', () => {
   })
 })
 
+describe('a transaction whose connection is lost while a text is fetched', () => {
+  // The member goes out on a new connection, outside of any transaction.
+  it('runs nothing of it', async () => {
+    const lua = fresh()
+    await one.command('SCRIPT', 'LOAD', lua)
+    await one.command('SET', 'n', '0')
+    await two.command('EVAL', 'return 0', 0)
+    expect(await two.command('MULTI')).toBe('+OK\r\n')
+    expect(await two.command('SET', 'x', 'changed')).toBe('+QUEUED\r\n')
+    // While the server sleeps, the end of the connection and the text are both on their way.
+    const [sleeper, killer] = [
+      await RawClient.connect({ port: redis.port }),
+      await RawClient.connect({ port: redis.port }),
+    ]
+    sleeper.send(request('DEBUG', 'SLEEP', '0.5'))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    killer.send(request('CLIENT', 'KILL', 'USER', 'keyward:acme'))
+    const replies = await two.exchange(Buffer.concat([request('EVALSHA', sha1(lua), 1, 'n'), request('EXEC')]), 2)
+    expect(String(await killer.reply())).toMatch(/^:[1-9]/)
+    sleeper.destroy()
+    killer.destroy()
+    expect(String(replies[1])).toMatch(/^-EXECABORT /)
+    expect(await one.command('GET', 'n')).toBe('$1\r\n0\r\n')
+  })
+})
+
 describe('order', () => {
   it('of a pipeline of SET, EVALSHA and GET is kept, many clients at a time', async () => {
     const add = "return redis.call('APPEND', KEYS[1], ARGV[1])"
@@ -175,12 +201,27 @@ describe('order', () => {
 
 describe('EVAL', () => {
   // Sent by its SHA, with requests of its client behind it when the server turns out to have lost the text.
-  it('is never answered NOSCRIPT: its text is there', async () => {
+  it('is never answered NOSCRIPT, as its text is there', async () => {
     const lua = fresh()
     for (let i = 0; i < 3; i++) await one.command('EVAL', lua, 1, 'n')
+    // In the background the server is told to keep it.
+    await new Promise((resolve) => setTimeout(resolve, 100))
     await redis.cli('SCRIPT', 'FLUSH')
+    await one.command('SET', 'n', 0)
     const replies = await one.exchange(Buffer.concat([request('EVAL', lua, 1, 'n'), request('GET', 'n')]), 2)
-    expect(String(replies[0])).toBe(`:${texts}\r\n`)
+    // Executed or not: it says so, and its order is kept.
+    const ran = String(replies[0]) === `:${texts}\r\n`
+    if (!ran) expect(String(replies[0])).toMatch(/^-UPSTREAMDOWN not sent/)
+    expect(String(replies[1])).toBe(`$1\r\n${ran ? 1 : 0}\r\n`)
+    expect(await one.command('EVAL', lua, 1, 'n')).toBe(`:${texts}\r\n`)
+  })
+
+  it('of many texts in a pipeline is never answered NOSCRIPT by a server that drops those of EVAL', async () => {
+    const luas = Array.from({ length: 700 }, (_, i) => `return ${i}`)
+    for (let round = 0; round < 3; round++) {
+      const replies = await one.exchange(Buffer.concat(luas.map((lua) => request('EVAL', lua, 0))), luas.length)
+      expect(replies.map(String)).toEqual(luas.map((_, i) => `:${i}\r\n`))
+    }
   })
 })
 

@@ -68,7 +68,6 @@ export class Scripting {
     x.note = run
     x.plain = !x.mute
     x.way = way
-    if (way === 'transaction') x.inTransaction = true
     outgoing.noteKeys(client, x, request)
     const { script } = run
     if (script !== undefined && this.isReady(node, run, way)) {
@@ -114,7 +113,7 @@ export class Scripting {
     }
     if (byText) scripts.learn(tenant, sha, false)
     const rest = encodeRest(request, Number(view.integer(2)), keyPrefix(tenant, db), this.scopeOf(tenant, db))
-    return new ScriptRun(tenant, sha, script, spec.name.endsWith('_ro'), rest, request.argc - 1)
+    return new ScriptRun(tenant, spec.name, sha, script, rest, request.argc - 1)
   }
 
   private scopeOf(tenant: Tenant, db: number): Buffer {
@@ -165,14 +164,34 @@ export class Scripting {
     return true
   }
 
+  /**
+   * Has the server keep the script, so that its SHA is enough from then on. What came by EVAL newer servers drop again when there are
+   * 500 of it.
+   */
+  private load(node: Node, script: Script): void {
+    if (!this.scripts.loads(node, script)) return
+    node.walls.call('SCRIPT', 'LOAD', script.wrapped.text).then(
+      () => this.scripts.hasLoaded(node, script),
+      () => this.scripts.hasLost(node, script),
+    )
+  }
+
   /** Keeps the text in the upstream, while the client goes on. */
   keep(client: DispatchClient, script: Script): void {
     const tenant = client.session.tenant as Tenant
     const { perTenant } = this.env.scriptLimits
-    this.store.put(this.callerOf(client), tenant.name, script.sha, script.text, perTenant).catch(() => {
-      const known = this.scripts.knows(tenant, script.sha)
-      if (known !== undefined) known.stored = false
-    })
+    const caller = this.callerOf(client)
+    this.store.put(caller, tenant.name, script.sha, script.text, perTenant).then(
+      () => {
+        if (this.scripts.knows(tenant, script.sha) !== undefined) return
+        // SCRIPT FLUSH came meanwhile.
+        this.store.remove(caller, tenant.name, script.sha).catch(() => undefined)
+      },
+      () => {
+        const known = this.scripts.knows(tenant, script.sha)
+        if (known !== undefined) known.stored = false
+      },
+    )
   }
 
   callerOf(client: DispatchClient, receivedAt?: number) {
@@ -217,7 +236,7 @@ export class Scripting {
     if (script === undefined || node === undefined || !run.taught) return
     if (type === ERROR && NOT_COMPILED.test(line.toString('latin1', 0, 64)))
       this.scripts.forget(tenant.name, script.sha)
-    else this.scripts.hasLoaded(node, script)
+    else if (!run.byText || (this.scripts.knows(tenant, script.sha)?.uses ?? 0) > 1) this.load(node, script)
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Exchange } from '../../commands/exchange.ts'
+import { ERROR_BYTES } from '../../errors.ts'
 import { originalError } from '../../keyspace/scripting/wrap-script.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { WallLogins } from '../../upstream/walls/walls.ts'
@@ -13,6 +14,8 @@ export class ScriptRun extends TenantRun {
   script: Script | undefined
   /** It can only read: EVAL_RO, EVALSHA_RO. */
   readonly readonly: boolean
+  /** Its client sent the text, not the SHA. */
+  readonly byText: boolean
   /** The request behind the script, as it goes upstream: the number of keys, raw keys, arguments and the scope. */
   private readonly rest: Buffer
   /** How many arguments that is. */
@@ -22,11 +25,13 @@ export class ScriptRun extends TenantRun {
   /** It was sent with its text, by which the server knows it from then on. */
   private whole = false
 
-  constructor(tenant: Tenant, sha: string, script: Script | undefined, readonly: boolean, rest: Buffer, count: number) {
+  /** `command`: in lower case. `count`: arguments of `rest`. */
+  constructor(tenant: Tenant, command: string, sha: string, script: Script | undefined, rest: Buffer, count: number) {
     super(tenant)
+    this.byText = !command.startsWith('evalsha')
     this.sha = sha
     this.script = script
-    this.readonly = readonly
+    this.readonly = command.endsWith('_ro')
     this.rest = rest
     this.count = count
   }
@@ -43,12 +48,15 @@ export class ScriptRun extends TenantRun {
     return Buffer.concat(logins === undefined ? parts : [logins.in, ...parts, logins.out])
   }
 
-  /** It was executed, or refused by the script's own fault, so the server has the script now. */
+  /** It was sent with its text, so the server has it, for a while at least. */
   get taught(): boolean {
     return this.whole
   }
 
+  /** EVAL never hears that there is no script: it was not sent with its text because the server had it. */
   revise(line: Buffer): Buffer {
+    if (this.byText && this.attempts > 0 && line.toString('latin1').startsWith(NO_SCRIPT_LINE))
+      return ERROR_BYTES.UPSTREAMDOWN
     return this.script === undefined ? line : originalError(line, this.script.wrapped)
   }
 

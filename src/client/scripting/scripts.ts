@@ -41,7 +41,8 @@ export class Scripts {
   private readonly table: CommandTable
   private readonly texts: LRUCache<string, Script>
   private readonly known = new Map<string, LRUCache<string, Known>>()
-  private readonly loaded = new WeakMap<Node, { runId: string; shas: Set<string> }>()
+  /** By wrapped SHA: true once SCRIPT LOAD was answered. */
+  private readonly loaded = new WeakMap<Node, { runId: string; shas: Map<string, boolean> }>()
   private readonly limits: () => ScriptLimits
 
   constructor(table: CommandTable, limits: () => ScriptLimits) {
@@ -108,23 +109,32 @@ export class Scripts {
 
   /** EVALSHA of it is enough: this server has compiled it. */
   isLoaded(node: Node, { wrapped }: Script): boolean {
-    return this.loadedAt(node).has(wrapped.sha)
+    return this.loadedAt(node).get(wrapped.sha) === true
+  }
+
+  /** True: it is about to be loaded there, by the caller. False: it is, or somebody does it. */
+  loads(node: Node, { wrapped }: Script): boolean {
+    const shas = this.loadedAt(node)
+    if (shas.has(wrapped.sha)) return false
+    if (shas.size >= MOST_LOADED) shas.clear()
+    shas.set(wrapped.sha, false)
+    return true
   }
 
   hasLoaded(node: Node, { wrapped }: Script): void {
     const shas = this.loadedAt(node)
     if (shas.size >= MOST_LOADED) shas.clear()
-    shas.add(wrapped.sha)
+    shas.set(wrapped.sha, true)
   }
 
   hasLost(node: Node, { wrapped }: Script): void {
     this.loadedAt(node).delete(wrapped.sha)
   }
 
-  private loadedAt(node: Node): Set<string> {
+  private loadedAt(node: Node): Map<string, boolean> {
     let loaded = this.loaded.get(node)
     if (loaded?.runId !== node.runId) {
-      loaded = { runId: node.runId, shas: new Set() }
+      loaded = { runId: node.runId, shas: new Map() }
       this.loaded.set(node, loaded)
     }
     return loaded.shas

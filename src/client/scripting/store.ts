@@ -17,7 +17,7 @@ import { Refused } from '../jobs/refused.ts'
  */
 export class ScriptStore {
   private readonly specs: Readonly<
-    Record<'get' | 'set' | 'exists' | 'unlink' | 'zadd' | 'zpopmin' | 'zcard' | 'zrange', CommandSpec>
+    Record<'get' | 'set' | 'exists' | 'unlink' | 'zadd' | 'zpopmin' | 'zcard' | 'zrange' | 'zrem', CommandSpec>
   >
 
   constructor(table: CommandTable) {
@@ -31,6 +31,7 @@ export class ScriptStore {
       zpopmin: spec('zpopmin'),
       zcard: spec('zcard'),
       zrange: spec('zrange'),
+      zrem: spec('zrem'),
     }
   }
 
@@ -55,6 +56,12 @@ export class ScriptStore {
     await this.call(caller, 'zadd', [indexOf(tenant), `${Date.now()}`, sha])
     const count = Number((await this.call(caller, 'zcard', [indexOf(tenant)])).text)
     if (count > most) await this.drop(caller, tenant, count - most)
+  }
+
+  /** Drops one. */
+  async remove(caller: Caller, tenant: string, sha: string): Promise<void> {
+    await this.call(caller, 'unlink', [keyOf(tenant, sha)])
+    await this.call(caller, 'zrem', [indexOf(tenant), sha])
   }
 
   /** Drops so many of the oldest. */
