@@ -3,6 +3,7 @@ import type { Exchange, Via, Way } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { ERROR_BYTES, type ErrorCode } from '../errors.ts'
 import type { ClientPolicy } from '../policies/policy.ts'
+import { TooDeep } from '../resp/reply-decoder.ts'
 import type { Session } from '../session/session.ts'
 import type { Connection } from '../upstream/connection.ts'
 import type { Node } from '../upstream/node.ts'
@@ -228,10 +229,14 @@ export abstract class ClientExchanges implements DispatchClient {
     try {
       bytes = x.mute && !x.inTransaction ? NO_BYTES : reviseReply(this, x, type, buf, start, end)
     } catch (error) {
-      this.env.fault(error)
-      this.stats.error('BADUPSTREAM')
-      credible = false
-      bytes = ERROR_BYTES.BADUPSTREAM
+      // Deep is what its own script has made.
+      const code = error instanceof TooDeep ? 'TOODEEP' : 'BADUPSTREAM'
+      if (code === 'BADUPSTREAM') {
+        this.env.fault(error)
+        credible = false
+      }
+      this.stats.error(code)
+      bytes = ERROR_BYTES[code]
     }
     // What the client gets: EXEC's array has answers of ours in it.
     x.meter?.replied(x.mute ? end - start : bytes.length)
@@ -326,7 +331,10 @@ export abstract class ClientExchanges implements DispatchClient {
   }
 
   followerFailed(x: Exchange): void {
-    this.node?.facts.expiry.doubt()
+    const { node } = this
+    node?.facts.expiry.doubt()
+    // It was made before anybody knew how old the server is.
+    if (node !== undefined && !node.facts.knowsExpireNx && !x.inTransaction) expireAgain(x, node, this.env.table)
     x.effects?.expiryFailed?.()
   }
 

@@ -59,9 +59,9 @@ export class ServerFacts {
     return this.info.get('redis_version')
   }
 
-  /** PEXPIRE knows NX there: Redis 7.0 or newer. What is not known counts as older. */
+  /** PEXPIRE knows NX there: Redis 7.0 or newer. What is not known counts as new: elsewhere it takes a script, which lanes may not run. */
   get knowsExpireNx(): boolean {
-    return Number.parseInt(this.version ?? '', 10) >= 7
+    return !(Number.parseInt(this.version ?? '', 10) < 7)
   }
 
   /** `reply`: to the question of `expiry`. */

@@ -78,7 +78,8 @@ describe('in the subscribed mode of RESP2', () => {
     const docs = readDocs((await ask(bare, [['COMMAND', 'DOCS']]))[0])
     const open = buildTable()
       .all()
-      .filter(({ open, name }) => open === 'tenant' && docs.has(name) && !ALLOWED.test(name))
+      // ACL has subcommands that are not open, and those are looked at first.
+      .filter(({ open, name }) => open === 'tenant' && docs.has(name) && !ALLOWED.test(name) && name !== 'acl')
     const infos = await ask(
       bare,
       open.map(({ name }) => ['COMMAND', 'INFO', name]),

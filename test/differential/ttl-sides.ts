@@ -47,10 +47,15 @@ export async function openTtlSides({ oldServer = false } = {}): Promise<TtlSides
   const bounds = [{ ...ttl[0], min: '1h', max: '1h' }]
   const names = ['ttl', 'many', 'bounded']
   const keyward = await startKeyward(
-    configFor(redis, {
-      listeners: names.map((name) => ({ address: '127.0.0.1:0', tenant: name, login: 'optional' })),
-      tenants: { ttl: tenant, many: { ...tenant, databases: 16 }, bounded: { ...tenant, ttl: bounds } },
-    }),
+    configFor(
+      redis,
+      {
+        listeners: names.map((name) => ({ address: '127.0.0.1:0', tenant: name, login: 'optional' })),
+        tenants: { ttl: tenant, many: { ...tenant, databases: 16 }, bounded: { ...tenant, ttl: bounds } },
+      },
+      // An old server can have none.
+      oldServer ? { walls: 'off' } : {},
+    ),
   )
   if (oldServer) ageServer(keyward)
   const ports = keyward.proxy.bound.flatMap((place) => ('port' in place ? [place.port] : []))
