@@ -20,7 +20,7 @@ import { VersionLedger } from '../helpers/version-ledger.ts'
  * Keyward is a process of its own, as it is in the field.
  */
 const TIER = process.env.KEYWARD_TIER ?? 'default'
-const SECONDS = { default: 5, long: 60, drill: 60 }[TIER] ?? 5
+const SECONDS = { default: 3, long: 60, drill: 60 }[TIER] ?? 3
 const SEED = process.env.KEYWARD_SEED ?? String(Math.floor(Math.random() * 1e9))
 const WRITERS = 8
 const READERS = 32
