@@ -61,6 +61,11 @@ export const ERRORS = {
     when: 'a limit of the tenant (tenants.<tenant>.limits) has no tokens left for the request, or the request would have to wait longer than its maxDelay; it was not executed',
     cure: 'send it again after the time that the reply names; `keyward limits` shows which rule refuses whom; raise the rule’s rate or burst, or let it `delay`',
   },
+  NEWSCRIPTS: {
+    reply: 'RATELIMITED scripts.newPerMinute: <n>/m; retry after <n> ms',
+    when: 'EVAL or SCRIPT LOAD of a script that nobody has run before, and the tenant has brought scripts.newPerMinute of them within a minute; it was not executed',
+    cure: 'a script whose text is another one each time fills the memory of the server: let it take its values from KEYS and ARGV; or raise scripts.newPerMinute',
+  },
   REQUESTLIMIT: {
     reply: 'ERR request buffer limit reached',
     when: 'one client has more bytes of unfinished and unsent requests than buffers.request',
@@ -135,6 +140,11 @@ export const ERRORS = {
     reply: 'UPSTREAMDOWN the upstream Redis sent bytes that are not RESP',
     when: "a reply cannot be parsed, or a key in it is outside the tenant's prefix; the upstream connection is closed",
     cure: 'check what listens at upstreams.<name>.url',
+  },
+  TOODEEP: {
+    reply: 'ERR executed, but its reply has more levels than can be read',
+    when: 'a script in a transaction returned more than 126 tables inside each other, and the reply to EXEC has to be read; outside of MULTI such a reply is passed on',
+    cure: 'return something flatter, or call the script outside of MULTI',
   },
   SHUTDOWN: {
     reply: 'UPSTREAMDOWN Keyward is shutting down',

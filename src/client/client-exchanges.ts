@@ -202,6 +202,10 @@ export abstract class ClientExchanges implements DispatchClient {
     return true
   }
 
+  reaim(x: Exchange): void {
+    this.dispatcher.scripting.reaim(this, x)
+  }
+
   leads(x: Exchange): boolean {
     return this.replies.first === x
   }
@@ -247,6 +251,7 @@ export abstract class ClientExchanges implements DispatchClient {
 
   fail(x: Exchange, code: ErrorCode): void {
     this.requestBytes -= x.charged
+    if (code === 'OUTCOMEUNKNOWN' || code === 'UPSTREAMTIMEOUT') this.dispatcher.scripting.abandoned(this, x)
     x.meter?.replied(0)
     if (x.behind > 0 && code === 'OUTCOMEUNKNOWN' && this.node !== undefined) {
       expireAgain(x, this.node, this.env.table)

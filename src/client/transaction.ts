@@ -92,6 +92,7 @@ export class Transaction {
     if (member.kind === 'local' || member.kind === 'amended') this.bytes += member.args.size
     if (member.kind === 'local') this.answersOwn = true
     if (member.kind === 'cut') this.bytes += CUT_BYTES
+    if (member.kind === 'script') this.bytes += member.run.kept
   }
 
   /**

@@ -162,6 +162,49 @@ export const DIFFERENCES: readonly Difference[] = [
     what: 'SYNC and ASYNC both answer when all keys are deleted, by SCAN and UNLINK; other requests for these databases wait meanwhile, up to `hold`. Of what is written through another Keyward meanwhile, each key may be deleted or not. Each key sends a `del` notification.',
   },
   {
+    where: 'scripts',
+    commands: 'eval eval_ro evalsha evalsha_ro',
+    what: 'Commands that see the whole keyspace or the server are refused (`ERR This Redis command is not allowed from script`, or as unknown): SCAN, KEYS, RANDOMKEY, DBSIZE, FLUSHDB, FLUSHALL, SWAPDB, INFO, COMMAND and the like; so are SORT and SORT_RO with GET, or with BY and a pattern, in the words of Redis’ ACL. `redis.acl_check_cmd` answers no for what is refused.',
+  },
+  {
+    where: 'scripts',
+    commands: 'eval eval_ro evalsha evalsha_ro',
+    what: 'PUBLISH and SPUBLISH in a script answer with the number of connections of Keyward that are subscribed, not of clients. SELECT holds until the end of the script.',
+  },
+  {
+    where: 'scripts',
+    commands: 'eval eval_ro evalsha evalsha_ro',
+    what: 'At most 199 local variables at the top level, and 59 upvalues in a function that uses `redis`: one less, and one more for each of `_G`, `load`, `loadstring`, `collectgarbage`, `getmetatable`, and, where the prologue has to take their place, `cjson`, `error`, `pcall`, `xpcall`, `coroutine` and `math` that the script names. Lua’s messages call them local. Assigning to such a name succeeds, and holds for that run. `pairs(redis)` and `pairs(_G)` may find nothing.',
+  },
+  {
+    where: 'scripts',
+    commands: 'eval eval_ro evalsha evalsha_ro',
+    what: 'The line at the end of an error (`on @user_script:<line>`) is 0, or that of the caller, when `redis.call` or `error` was called by `return` under a name of the script’s own; it is 1 when a script wrote to a field of `redis` or `_G`. `redis.call` of a command that has keys, without any argument, is answered `Lua redis lib command arguments must be strings or integers`. Levels of `error` over 2 may count a function of the prologue’s.',
+  },
+  {
+    where: 'scripts',
+    commands: 'eval eval_ro evalsha evalsha_ro',
+    what: 'An error that is a table without a text ends the script with `ERR unknown error`, as in Redis 8.6, with every version: before that it ended the server. `err` of one with a metatable is read without calling anything.',
+  },
+  {
+    where: 'scripts',
+    commands: 'eval eval_ro evalsha evalsha_ro',
+    what: 'What `math.randomseed` sets is the script’s own and ends with it; its numbers are those of Redis. Without it, `math.random` goes on with the one sequence that all scripts of the server share, which is known from two of its numbers: not for secrets.',
+  },
+  {
+    where: 'scripts',
+    commands: 'eval eval_ro evalsha evalsha_ro script|load',
+    what: 'Of scripts that nobody has run before, a tenant may bring `scripts.newPerMinute` a minute, then RATELIMITED (docs/errors.md#newscripts). A script is at most `scripts.largest` long. cjson’s settings, and what tunes the collector of garbage, are not available.',
+  },
+  {
+    where: 'SCRIPT FLUSH, SCRIPT EXISTS',
+    what: 'About the tenant’s own texts. After a FLUSH through another Keyward, one that has used a script lately goes on knowing it.',
+  },
+  {
+    where: 'SORT, SORT_RO',
+    what: 'With BY and a pattern, or GET, refused inside MULTI and behind WATCH for tenants that use scripts, in the words of Redis’ ACL.',
+  },
+  {
     where: 'FCALL, FCALL_RO',
     what: 'With `functions: trusted`. The function sees its keys with the tenant’s prefix, in KEYS and in what it returns of them, and may touch no others and run no more than a script may: see docs/scripts.md. `ttl` rules do not reach what it writes.',
   },

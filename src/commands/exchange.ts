@@ -119,6 +119,8 @@ export interface ExchangeClient {
    * `error` is what it said. True: the client keeps it, and has it prepared again.
    */
   notLetIn(x: Exchange, error: string): boolean
+  /** x, which runs as a user of its own, was held: the server may be another one now, so it gets its bytes anew. */
+  reaim?(x: Exchange): void
   /** x, which blocks on a pin, was not executed. True: it is issued again, and the client keeps it. */
   reissue(x: Exchange): boolean
   /** Answers x with an error of our own, or, when its reply has begun to reach the client, breaks the connection off. */

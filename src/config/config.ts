@@ -16,8 +16,16 @@ export interface Config {
         readonly socket: { readonly path: string; readonly mode: number } | undefined
       }
     | undefined
-  /** Lua scripts of tenants. `memory`: of texts that are kept in this process; `largest`: of one. `perTenant`: texts in the upstream. */
-  readonly scripts: { readonly memory: number; readonly perTenant: number; readonly largest: number }
+  /**
+   * Lua scripts of tenants. `memory`: of texts that are kept in this process; `largest`: of one. `perTenant`: texts in the upstream.
+   * `newPerMinute`: of one tenant, that nobody has run before.
+   */
+  readonly scripts: {
+    readonly memory: number
+    readonly perTenant: number
+    readonly largest: number
+    readonly newPerMinute: number
+  }
   /** CLIENT TRACKING. `maxKeys`: most pairs of a key and a client that has read it. */
   readonly tracking: { readonly maxKeys: number; readonly maxStaleness: number }
   /** Tenants with labels of their own in metrics; the others are "_other". */

@@ -30,6 +30,11 @@ export const scripts = z
       'Scripts of one tenant that are kept in the upstream, below `keyward:`; beyond it the one goes that was kept first, and EVALSHA of it is answered NOSCRIPT.',
     ),
     largest: defaulted(size, '1MiB', 'The longest script.'),
+    newPerMinute: defaulted(
+      count(1, 1_000_000),
+      1000,
+      'Scripts that nobody has run before which one tenant may bring within a minute, by EVAL or SCRIPT LOAD. Redis before 7.4 keeps each for good, in 10 KiB and more. What comes beyond is answered RATELIMITED.',
+    ),
   })
   .prefault({})
   .meta({ description: 'Lua scripts of tenants.' })

@@ -40,6 +40,11 @@ const PHASE_OF = new Uint8Array(256)
 for (const head of Buffer.from('+-:_#,(')) PHASE_OF[head] = IN_TEXT
 for (const head of Buffer.from('$!=*~>%|')) PHASE_OF[head] = IN_LENGTH
 
+/** Redis itself gives up where Lua's stack ends, at 7,995 levels of what a script returns, and EXEC adds one. */
+const MAX_DEPTH = 10_000
+/** Levels for which a scanner keeps the room; a connection has one of them. */
+const KEPT_DEPTH = 128
+
 /** Longest payload and largest count; doubles hold twice as much exactly. */
 const MAX_LENGTH = 1e15
 
@@ -70,7 +75,7 @@ export class ReplyScanner {
   private readonly types: number[] = []
 
   /** `maxDepth`: most aggregates inside each other. */
-  constructor(maxDepth = 128) {
+  constructor(maxDepth = MAX_DEPTH) {
     this.maxDepth = maxDepth
   }
 
@@ -286,6 +291,7 @@ export class ReplyScanner {
     }
     if (type === ATTRIBUTE) return false
     this.started = false
+    if (this.counts.length > KEPT_DEPTH) this.counts.length = this.types.length = KEPT_DEPTH
     return true
   }
 }

@@ -31,6 +31,12 @@ export interface HandshakeWalls {
   readonly question: readonly string[] | undefined
   /** Makes the service user, and logs in as that. `own`: those rules. undefined: there is none. */
   serviceLogin(own: readonly string[]): { readonly make: readonly string[]; readonly user: WallUser } | undefined
+  /** The service user is at the server of this run_id, as far as is known. */
+  hasService(runId: string): boolean
+  /** It was made there; '': it is not there. */
+  serviceIsAt(runId: string): void
+  /** Whom lanes become. */
+  readonly service: WallUser
   /** It was made, or `error` tells why not. Throws when the connection is of no use then. */
   tried(error: string | undefined): void
 }
@@ -73,7 +79,6 @@ export class LoginHandshake implements Handshake {
   private role: Role | undefined = undefined
   /** Rules of the user of the configuration, or why they are not known; undefined: not asked for. */
   private own: readonly string[] | string | undefined = undefined
-  private serviceUser: WallUser | undefined = undefined
   private steps: Step[] = []
   private killing: number[] = []
 
@@ -112,7 +117,8 @@ export class LoginHandshake implements Handshake {
       say('events', 'CONFIG', 'GET', 'notify-keyspace-events')
     }
     const { question } = this.node.walls
-    if (this.wall === undefined && question !== undefined) say('rules', ...question)
+    const known = this.node.walls.hasService(this.node.runId)
+    if (this.wall === undefined && question !== undefined && !known) say('rules', ...question)
     say('role', 'ROLE')
     say('info', 'INFO')
     return Buffer.concat(out)
@@ -121,6 +127,8 @@ export class LoginHandshake implements Handshake {
   reply(type: number, frame: Buffer): Buffer | 'ready' | undefined {
     const step = this.steps.shift()
     const error = type === ERROR ? frame.toString('latin1', 1, frame.length - 2) : undefined
+    // Somebody else has removed it: it is made again for the next connection.
+    if (error !== undefined && step === 'become') this.node.walls.serviceIsAt('')
     if (error !== undefined && /^(NOAUTH|WRONGPASS|DENIED|LOADING|BUSY|ERR (invalid password|AUTH))/.test(error))
       throw new Error(error)
     switch (step) {
@@ -174,12 +182,15 @@ export class LoginHandshake implements Handshake {
         return this.turn()
       case 'rules':
         this.own = error ?? readRules(frame) ?? 'its reply to ACL GETUSER is none'
+        // The server turned out to be another one.
+        if (this.steps.length === 0) return this.turn()
         break
       case 'make service':
         this.node.walls.tried(error)
         if (error !== undefined) return this.last()
+        this.node.walls.serviceIsAt(this.runId)
         this.service = true
-        return this.become(this.serviceUser as WallUser)
+        return this.become(this.node.walls.service)
       case 'become':
         if (error !== undefined) throw new Error(error)
         return this.last()
@@ -194,14 +205,22 @@ export class LoginHandshake implements Handshake {
   private turn(): Buffer | 'ready' {
     if (this.wall !== undefined) return this.become(this.wall)
     const { own } = this
-    if (own === undefined) return this.last()
+    const { walls } = this.node
+    if (walls.hasService(this.runId) && walls.question !== undefined) {
+      this.service = true
+      return this.become(walls.service)
+    }
+    if (own === undefined) {
+      if (walls.question === undefined) return this.last()
+      this.steps.push('rules')
+      return encodeRequest(walls.question)
+    }
     if (typeof own === 'string') {
       this.node.walls.tried(own)
       return this.last()
     }
     const login = this.node.walls.serviceLogin(own)
     if (login === undefined) return this.last()
-    this.serviceUser = login.user
     this.steps.push('make service')
     return encodeRequest(login.make)
   }

@@ -28,6 +28,10 @@ export class Held {
     this.bytes += x.size
   }
 
+  get first(): Exchange | undefined {
+    return this.head
+  }
+
   shift(): Exchange | undefined {
     const x = this.head
     if (x === undefined) return undefined

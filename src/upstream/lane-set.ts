@@ -1,6 +1,7 @@
 import type { Exchange, ExchangeClient, Via } from '../commands/exchange.ts'
 import { Backoff } from '../lib/backoff.ts'
 import { Slab } from '../lib/slab.ts'
+import type { Tenant } from '../session/tenant.ts'
 import type { Connection } from './connection.ts'
 import { close, fail, type Lost, sortLost } from './failure.ts'
 import { Held } from './held.ts'
@@ -46,6 +47,8 @@ export interface LaneHost {
   readonly sendsElsewhere: boolean
   /** Clock time from which the holding of a request counts that was received then. */
   heldSince(receivedAt: number): number
+  /** The tenant's user is at the server, or cannot be had. False: it is being made; what is held is released again then. */
+  wallReady(as: Tenant): boolean
   /** Runs fn after `delay` milliseconds, or when the server is back, unless the node was stopped. */
   later(delay: number, fn: () => void): void
 }
@@ -281,7 +284,11 @@ export class LaneSet implements Via {
     while (this.held.count > 0 && this.host.open && !this.host.writesWait) {
       const lane = this.pick()
       if (lane === undefined) return
+      const as = this.held.first?.as
+      // What is behind it waits with it, so that the order holds.
+      if (as !== undefined && !this.host.wallReady(as)) return
       const x = this.held.shift() as Exchange
+      if (as !== undefined) x.client.reaim?.(x)
       this.putBacks.delete(x)
       const client = x.client
       if (client.gone) {

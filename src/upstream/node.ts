@@ -231,6 +231,10 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     return connection
   }
 
+  wallReady(as: Tenant): boolean {
+    return this.walls.readyFor(as, () => this.lifted())
+  }
+
   connections(): Iterable<Connection> {
     return this.opened.keys()
   }

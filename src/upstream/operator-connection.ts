@@ -85,7 +85,7 @@ export class OperatorConnection {
       return reply
     } catch (error) {
       // It cannot do this now, and perhaps never will: another connection may lead to one that can.
-      if (error instanceof Error && /(^|-)(READONLY|MASTERDOWN|LOADING) /.test(error.message)) {
+      if (error instanceof Error && CANNOT_NOW.test(error.message)) {
         this.leave(line, error.message)
       }
       throw error
@@ -204,6 +204,9 @@ export class OperatorConnection {
 }
 
 type Script = (keys: number, ...rest: readonly (Buffer | string)[]) => Promise<unknown>
+
+/** Of the server itself, or, before Redis 7, of one of Keyward's own scripts; not of what a compiler quotes. */
+const CANNOT_NOW = /^(ERR Error running script .*-)?(READONLY|MASTERDOWN|LOADING) /
 
 const STOPPED = 'the connection was closed'
 

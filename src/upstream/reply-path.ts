@@ -1,5 +1,6 @@
 import type { Exchange, ExchangeClient, Via } from '../commands/exchange.ts'
-import { FLAG } from '../commands/spec.ts'
+import { isNoScript } from '../commands/no-script.ts'
+import { type CommandSpec, FLAG } from '../commands/spec.ts'
 import { BadReply, ReplyScanner } from '../resp/reply-scanner.ts'
 import { ATTRIBUTE, ERROR, PUSH } from '../resp/type-bytes.ts'
 import type { ExchangeQueue } from './exchange-queue.ts'
@@ -170,7 +171,7 @@ export class ReplyPath {
   /** False: x was not executed and is kept elsewhere. */
   private answer(x: Exchange, type: number, buf: Buffer, from: number, to: number, stable: boolean): boolean {
     const { host } = this
-    if (type === ERROR) {
+    if (type === ERROR && !saysWhatItLikes(x.spec)) {
       const error = buf.toString('latin1', from, to)
       if (!x.inTransaction) {
         if (host.takenBack(x, error)) return false
@@ -239,7 +240,7 @@ export class ReplyPath {
     const { reply, refused } = escort
     this.queue.shift(x)
     const error = refused ?? (reply.type === ERROR ? reply.frame.toString('latin1') : '')
-    if (x.place === 'sent' && (refused !== undefined || error.startsWith('-NOSCRIPT '))) {
+    if (x.place === 'sent' && (refused !== undefined || isNoScript(error))) {
       x.client.pending--
       if (x.client.notLetIn(x, error)) return
       x.client.pending++
@@ -296,6 +297,11 @@ export class ReplyPath {
     this.parts = []
     this.partBytes = 0
   }
+}
+
+/** Its errors are the words of a tenant's Lua: they say nothing of the server, nor that it was not executed. */
+function saysWhatItLikes({ route, open }: CommandSpec): boolean {
+  return route === 'script' || open === 'function'
 }
 
 /**

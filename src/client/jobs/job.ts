@@ -1,5 +1,6 @@
 import type { ReplyWriter } from '../../resp/reply-writer.ts'
 import type { Tenant } from '../../session/tenant.ts'
+import type { Node } from '../../upstream/node.ts'
 import type { DispatchClient } from '../dispatch-client.ts'
 import type { Gates } from '../gates.ts'
 import type { ScriptLimits, Scripts } from '../scripting/scripts.ts'
@@ -19,8 +20,11 @@ export interface JobScripting {
   readonly store: ScriptStore
   readonly limits: ScriptLimits
   readonly usage: { note(tenant: Tenant): void }
+  /** Something of the tenant may be running at this server, though no reply to it is waited for. */
+  mayRunOn(tenant: Tenant, node: Node): boolean
   /** The reply to a command that may not be run, for this reason. */
   refusal(client: DispatchClient, command: string, reason: string): Buffer
+  overRate(client: DispatchClient, command: string, sha: string): string | undefined
 }
 
 /** Of one tenant. */

@@ -2,6 +2,7 @@ import type { Exchange } from '../../commands/exchange.ts'
 import { originalError } from '../../keyspace/scripting/wrap-script.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import { CallFailed } from '../../upstream/caller.ts'
+import { shaOf } from '../scripting/scripts.ts'
 import { isReply } from '../scripting/tenant-at-server.ts'
 import { TenantRun } from '../scripting/tenant-run.ts'
 import type { Member } from '../transaction.ts'
@@ -16,9 +17,12 @@ export const load: Job = async (call) => {
   const text = call.args[2]
   if (text.length > largest) throw refusal(call, 'the script is longer than scripts.largest')
   scripting.usage.note(tenant)
-  const script = scripting.scripts.of(text, tenant)
+  const sha = shaOf(text)
   const { walls } = caller.node
-  if (walls.refused && !tenant.trustedScripts.has(script.sha)) throw refusal(call, walls.refusal)
+  if (walls.refused && !tenant.trustedScripts.has(sha)) throw refusal(call, walls.refusal)
+  const overRate = scripting.overRate(call.client, 'script|load', sha)
+  if (overRate !== undefined) throw new Refused(Buffer.from(`-${overRate}\r\n`))
+  const script = scripting.scripts.of(text, tenant, sha)
   try {
     await walls.call('SCRIPT', 'LOAD', script.wrapped.text)
   } catch (error) {
@@ -60,9 +64,9 @@ export const flush: Job = async ({ args, caller, env, reply, tenant }) => {
  * SCRIPT KILL: only when the scripts under way at the server are the tenant's own, as far as this process knows. It goes on a
  * connection of its own, as those of clients wait for the script.
  */
-export const kill: Job = async ({ caller, reply, tenant }) => {
+export const kill: Job = async ({ caller, env, reply, tenant }) => {
   const { node } = caller
-  let own = tenant.prefix === ''
+  let own = tenant.prefix === '' || env.scripting.mayRunOn(tenant, node)
   for (const { queue } of node.connections()) {
     for (let x = queue.next; x !== undefined; x = x.next) {
       if (x.place !== 'sent' && x.place !== 'abandoned') continue

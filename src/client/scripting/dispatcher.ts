@@ -1,4 +1,5 @@
 import type { Exchange, Way } from '../../commands/exchange.ts'
+import { isNoScript } from '../../commands/no-script.ts'
 import type { CommandSpec } from '../../commands/spec.ts'
 import { scopeArgument } from '../../keyspace/scripting/scope.ts'
 import { encodeRequest } from '../../resp/request-encoder.ts'
@@ -13,12 +14,13 @@ import type { Outgoing } from '../outgoing.ts'
 import type { Transaction } from '../transaction.ts'
 import { FunctionCall } from './function-call.ts'
 import { Functions } from './functions.ts'
+import { NewTexts } from './new-texts.ts'
 import { Preparation } from './preparation.ts'
 import { encodeRest } from './rest.ts'
-import { NO_SCRIPT, NO_SCRIPT_LINE, runOf, ScriptRun } from './script-run.ts'
-import { type Script, type ScriptLimits, Scripts } from './scripts.ts'
+import { NO_SCRIPT, runOf, ScriptRun } from './script-run.ts'
+import { type Script, type ScriptLimits, Scripts, shaOf } from './scripts.ts'
 import { ScriptStore } from './store.ts'
-import { MOST_ATTEMPTS, type TenantRun } from './tenant-run.ts'
+import { MOST_ATTEMPTS, TenantRun } from './tenant-run.ts'
 import { ScriptUsage } from './usage.ts'
 import { WrongRun } from './wrong-run.ts'
 
@@ -30,10 +32,13 @@ export class Scripting {
   readonly scripts: Scripts
   readonly store: ScriptStore
   readonly functions: Functions
+  readonly newTexts: NewTexts
   readonly env: ClientEnv
   private readonly outgoing: Outgoing
   private readonly answers: Answers
   readonly usage: ScriptUsage
+  /** By tenant: the run_id of the server where a script of it was last seen running. Until another one is answered there. */
+  private readonly astray = new Map<string, string>()
   /** By tenant, as it is configured, and database. */
   private readonly scopes = new WeakMap<Tenant, Buffer[]>()
   private prepared = 0
@@ -47,6 +52,7 @@ export class Scripting {
     this.store = new ScriptStore(env.table)
     this.usage = new ScriptUsage(this)
     this.functions = new Functions(outgoing)
+    this.newTexts = new NewTexts(() => env.scriptLimits.newPerMinute)
   }
 
   get limits(): ScriptLimits {
@@ -105,15 +111,33 @@ export class Scripting {
       answers.notOpen(client, spec, 'the script is longer than scripts.largest', request)
       return undefined
     }
-    const script = byText ? scripts.of(named, tenant) : this.known(tenant, named.toString('latin1').toLowerCase())
-    const sha = script?.sha ?? named.toString('latin1').toLowerCase()
+    const sha = byText ? shaOf(named) : named.toString('latin1').toLowerCase()
     if (!this.mayRun(node, tenant, sha)) {
       answers.notOpen(client, spec, node.walls.refusal, request)
       return undefined
     }
+    const overRate = byText ? this.overRate(client, spec.name, sha) : undefined
+    if (overRate !== undefined) {
+      answers.refuse(client, overRate)
+      return undefined
+    }
+    const script = byText ? scripts.of(named, tenant, sha) : this.known(tenant, sha)
     if (byText) scripts.learn(tenant, sha, false)
     const rest = encodeRest(request, Number(view.integer(2)), keyPrefix(tenant, db), this.scopeOf(tenant, db))
     return new ScriptRun(tenant, spec.name, sha, script, rest, request.argc - 1)
+  }
+
+  /** The error for a script that is one new script too many; undefined: it may come. */
+  overRate(client: DispatchClient, command: string, sha: string): string | undefined {
+    const { env, newTexts, scripts } = this
+    const tenant = client.session.tenant as Tenant
+    if (!scripts.isNew(sha, tenant)) return undefined
+    const { now } = env.clock
+    const wait = newTexts.take(tenant, now)
+    if (wait === 0) return undefined
+    client.stats.error('NEWSCRIPTS')
+    env.notices.declined(tenant.name, command, 'NEWSCRIPTS', now)
+    return newTexts.refusal(wait)
   }
 
   private scopeOf(tenant: Tenant, db: number): Buffer {
@@ -210,13 +234,13 @@ export class Scripting {
     if (run === undefined) {
       const call = x.note instanceof FunctionCall ? x.note : undefined
       // These are a function's own words.
-      if (call !== undefined && error.startsWith(NO_SCRIPT_LINE)) return false
+      if (call !== undefined && isNoScript(error)) return false
       node.walls.forget((x.as as Tenant).name)
       if (call === undefined) return false // A script of Keyward's own: its client may ask again.
       this.notRunYet++
       return this.functions.again(client, x, call)
     }
-    if (!error.startsWith(NO_SCRIPT_LINE)) node.walls.forget(run.tenant.name)
+    if (!isNoScript(error)) node.walls.forget(run.tenant.name)
     else if (run.script !== undefined) this.scripts.hasLost(node, run.script)
     this.notRunYet++
     run.attempts++
@@ -229,10 +253,28 @@ export class Scripting {
     return true
   }
 
+  /** Nobody waits for x any more, which may be running on. */
+  abandoned({ node }: DispatchClient, x: Exchange): void {
+    if (x.note instanceof TenantRun && node !== undefined) this.astray.set(x.note.tenant.name, node.runId)
+  }
+
+  /** Something of the tenant may be running at this server, though no reply to it is waited for. */
+  mayRunOn({ name }: Tenant, { runId }: Node): boolean {
+    return this.astray.get(name) === runId
+  }
+
+  /** x was held, perhaps for a server that is another one now: it goes with its text, unless this one has it. */
+  reaim(client: DispatchClient, x: Exchange): void {
+    const run = runOf(x)
+    const { node } = client
+    if (run?.script !== undefined && node !== undefined) this.aim(x, run, node, x.way)
+  }
+
   /** The reply to x has come. */
   delivered(client: DispatchClient, run: ScriptRun, type: number, line: Buffer): void {
     const { script, tenant } = run
     const { node } = client
+    this.astray.clear()
     if (script === undefined || node === undefined || !run.taught) return
     if (type === ERROR && NOT_COMPILED.test(line.toString('latin1', 0, 64)))
       this.scripts.forget(tenant.name, script.sha)

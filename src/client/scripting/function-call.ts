@@ -2,7 +2,7 @@ import type { KeyList } from '../../commands/spec.ts'
 import { withOwnNames } from '../../keyspace/scripting/function-names.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { Incoming } from '../incoming.ts'
-import { TenantRun } from './tenant-run.ts'
+import { OVERHEAD, TenantRun } from './tenant-run.ts'
 
 /** One FCALL or FCALL_RO of a tenant on its way: the note of its exchange. */
 export class FunctionCall extends TenantRun {
@@ -15,6 +15,10 @@ export class FunctionCall extends TenantRun {
     super(tenant)
     this.scope = scope
     this.request = request
+  }
+
+  get kept(): number {
+    return OVERHEAD + this.request.length
   }
 
   revise(line: Buffer): Buffer {

@@ -31,7 +31,6 @@ export class Functions {
     x.note = call
     x.plain = !x.mute
     x.way = way
-    if (way === 'transaction') x.inTransaction = true
     outgoing.noteKeys(client, x, request)
     x.setBytes(call.request)
     escort(client, x)

@@ -1,4 +1,5 @@
 import type { Errand, Exchange, Way } from '../../commands/exchange.ts'
+import { isNoScript } from '../../commands/no-script.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { Caller } from '../../upstream/caller.ts'
 import { CallFailed } from '../../upstream/caller.ts'
@@ -78,7 +79,7 @@ export class Preparation implements Errand {
     }
     const node = await this.wall()
     if (node === undefined || this.cancelled) return
-    if (run.failure?.startsWith(NO_SCRIPT_LINE) && (await this.hasScript(node))) {
+    if (run.failure !== undefined && isNoScript(run.failure) && (await this.hasScript(node))) {
       // The server has it: these are the script's own words.
       client.finish(x, Buffer.from(run.failure, 'latin1'))
       return

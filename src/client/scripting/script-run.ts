@@ -1,10 +1,11 @@
 import type { Exchange } from '../../commands/exchange.ts'
+import { isNoScript } from '../../commands/no-script.ts'
 import { ERROR_BYTES } from '../../errors.ts'
 import { originalError } from '../../keyspace/scripting/wrap-script.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { WallLogins } from '../../upstream/walls/walls.ts'
 import type { Script } from './scripts.ts'
-import { TenantRun } from './tenant-run.ts'
+import { OVERHEAD, TenantRun } from './tenant-run.ts'
 
 /** One EVAL, EVALSHA or the like on its way: the note of its exchange. */
 export class ScriptRun extends TenantRun {
@@ -53,10 +54,13 @@ export class ScriptRun extends TenantRun {
     return this.whole
   }
 
+  get kept(): number {
+    return OVERHEAD + this.rest.length
+  }
+
   /** EVAL never hears that there is no script: it was not sent with its text because the server had it. */
   revise(line: Buffer): Buffer {
-    if (this.byText && this.attempts > 0 && line.toString('latin1').startsWith(NO_SCRIPT_LINE))
-      return ERROR_BYTES.UPSTREAMDOWN
+    if (this.byText && this.attempts > 0 && isNoScript(line.toString('latin1'))) return ERROR_BYTES.UPSTREAMDOWN
     return this.script === undefined ? line : originalError(line, this.script.wrapped)
   }
 

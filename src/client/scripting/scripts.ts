@@ -5,11 +5,15 @@ import { type WrappedScript, wrapScript } from '../../keyspace/scripting/wrap-sc
 import type { Tenant } from '../../session/tenant.ts'
 import type { Node } from '../../upstream/node.ts'
 
-/** What scripts may take; of the configuration. `memory` and `largest` in bytes, `perTenant` texts in the upstream. */
+/**
+ * What scripts may take; of the configuration. `memory` and `largest` in bytes, `perTenant` texts in the upstream, `newPerMinute` of a
+ * tenant that nobody has run before.
+ */
 export interface ScriptLimits {
   readonly memory: number
   readonly perTenant: number
   readonly largest: number
+  readonly newPerMinute: number
 }
 
 /** One text of a tenant, as it goes upstream. */
@@ -62,9 +66,14 @@ export class Scripts {
     return this.texts.size
   }
 
-  /** The script of this text. `text` is copied. */
-  of(text: Buffer, tenant: Tenant): Script {
-    return this.get(shaOf(text), tenant) ?? this.wrap(text, tenant)
+  /** The script of this text, whose SHA-1 is `sha`. `text` is copied. */
+  of(text: Buffer, tenant: Tenant, sha = shaOf(text)): Script {
+    return this.get(sha, tenant) ?? this.wrap(text, tenant)
+  }
+
+  /** As far as is known here, neither the tenant has it nor any other one. */
+  isNew(sha: string, tenant: Tenant): boolean {
+    return this.knows(tenant, sha) === undefined && this.get(sha, tenant) === undefined
   }
 
   /** The script of this SHA, if its text is at hand. */
@@ -89,7 +98,8 @@ export class Scripts {
   learn(tenant: Tenant, sha: string, stored: boolean): Known {
     let shas = this.known.get(tenant.name)
     if (shas === undefined) {
-      shas = new LRUCache<string, Known>({ max: this.limits().perTenant })
+      // With `max` it would take memory for that many at once.
+      shas = new LRUCache<string, Known>({ maxSize: this.limits().perTenant, sizeCalculation: () => 1 })
       this.known.set(tenant.name, shas)
     }
     let known = shas.get(sha)

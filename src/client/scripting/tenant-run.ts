@@ -4,6 +4,9 @@ import type { Tenant } from '../../session/tenant.ts'
 /** Sent and not executed for so many times, a script or function is answered what the server said. */
 export const MOST_ATTEMPTS = 3
 
+/** Bytes of a run beside its request, about. */
+export const OVERHEAD = 512
+
 /** A tenant's own Lua on its way, as the user of its tenant: the note of its exchange. */
 export abstract class TenantRun {
   readonly tenant: Tenant
@@ -13,6 +16,9 @@ export abstract class TenantRun {
   constructor(tenant: Tenant) {
     this.tenant = tenant
   }
+
+  /** Bytes that it keeps until it is answered, about. */
+  abstract readonly kept: number
 
   /** An error of it as its client would get it without Keyward. `line`: the whole frame. */
   abstract revise(line: Buffer): Buffer

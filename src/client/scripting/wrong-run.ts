@@ -1,5 +1,5 @@
 import type { Tenant } from '../../session/tenant.ts'
-import { TenantRun } from './tenant-run.ts'
+import { OVERHEAD, TenantRun } from './tenant-run.ts'
 
 /** A script that nothing could run, on its way to be told so by Redis itself. */
 export class WrongRun extends TenantRun {
@@ -8,6 +8,10 @@ export class WrongRun extends TenantRun {
   constructor(tenant: Tenant, request: Buffer) {
     super(tenant)
     this.request = request
+  }
+
+  get kept(): number {
+    return OVERHEAD + this.request.length
   }
 
   revise(line: Buffer): Buffer {

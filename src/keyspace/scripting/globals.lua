@@ -47,7 +47,8 @@ end
 --@ load
 -- What a script compiles sees the same names as the script. It is compiled by itself first: it must be whole, and errors are its own.
 V={}
-local C,names=loadstring,'server,_G,load,loadstring,cjson,collectgarbage,getmetatable,getfenv,setfenv'
+local C=loadstring
+local names='server,_G,load,loadstring,cjson,collectgarbage,getmetatable,getfenv,setfenv,error,pcall,xpcall,coroutine,math'
 local function compile(text,name)
   local f,e=C(text,name)
   if not f then return f,e end
@@ -56,7 +57,8 @@ local function compile(text,name)
   -- As errors will name it, and as Redis does.
   local _,at=pcall(C('error("")',name))
   V[at:match('^(.*):%d+: $') or '']=name
-  return f(redis,G.server,G._G,G.load,G.loadstring,G.cjson,G.collectgarbage,G.getmetatable,G.getfenv,G.setfenv)
+  return f(redis,G.server,G._G,G.load,G.loadstring,G.cjson,G.collectgarbage,G.getmetatable,G.getfenv,G.setfenv,
+    G.error,G.pcall,G.xpcall,G.coroutine,G.math)
 end
 function G.loadstring(text,name)
   if type(text)=='number' then text=tostring(text) end

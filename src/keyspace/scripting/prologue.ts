@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { CodeFields, CommandCode, CommandCodes } from './command-codes.ts'
-import { NOT_EVERYWHERE, type ScriptFacts, SHADOWED } from './script-facts.ts'
+import { ABOUT_ERRORS, NOT_EVERYWHERE, type ScriptFacts, SHADOWED } from './script-facts.ts'
 
 /** What prologues know of commands. */
 export interface Vocabulary {
@@ -22,7 +22,7 @@ export class PrologueParts {
 
   /** Reads the files, once at start. */
   constructor() {
-    for (const file of ['prologue', 'calls', 'times', 'globals']) {
+    for (const file of ['prologue', 'calls', 'times', 'globals', 'errors']) {
       const [, ...parts] = readFileSync(new URL(`${file}.lua`, import.meta.url), 'latin1').split(/^--@ /m)
       for (const part of parts) {
         const [name, ...lines] = part.split('\n')
@@ -50,8 +50,11 @@ function oneLine(lines: readonly string[]): string {
 /** Lua in one line, to be put in front of a script of which these are the facts. */
 export function prologueOf(facts: ScriptFacts, { codes, all, ttl }: Vocabulary, parts: PrologueParts): string {
   const named = commandsIn(facts.texts, codes)
-  const shadows = SHADOWED.filter((name) => facts.names.has(name) && (name !== 'cjson' || facts.cjson))
   const reached = ['_G', 'load', 'loadstring'].some((name) => facts.names.has(name))
+  const { errors, seeds } = facts
+  const isHarmless = (name: string) =>
+    (name === 'cjson' && !facts.cjson) || (name === 'math' && !seeds) || (ABOUT_ERRORS.has(name) && !errors)
+  const shadows = SHADOWED.filter((name) => facts.names.has(name) && !isHarmless(name))
   const uses = (member: string) => facts.whole || reached || facts.members.has(member)
   const keys = reached || facts.names.has('KEYS') ? parts.part('keys') : ''
   if (!facts.names.has('redis') && shadows.length === 0) return `${parts.part('none', { keys })} `
@@ -61,7 +64,8 @@ export function prologueOf(facts: ScriptFacts, { codes, all, ttl }: Vocabulary, 
   // A name that a server lacks would be an error there: it is not read before it is set.
   const values = shadows.filter((name) => !NOT_EVERYWHERE.has(name))
   const listed = (names: readonly string[]) => names.map((name) => `,${name}`).join('')
-  add('open', { names: `redis${listed(shadows)}`, values: listed(values), commands: literal(named) })
+  const used = shadows.filter((name) => name === 'math' || ABOUT_ERRORS.has(name))
+  add('open', { names: `redis${listed(shadows)}`, values: listed(values), kept: kept(used), commands: literal(named) })
   lines.push(keys)
   const times = ttl ? Object.fromEntries(TIMES.map((name) => [name, parts.part(name)])) : {}
   if (['call', 'pcall', 'log', 'acl_check_cmd'].some(uses)) {
@@ -81,11 +85,23 @@ export function prologueOf(facts: ScriptFacts, { codes, all, ttl }: Vocabulary, 
     if (reached || shadows.includes('cjson')) add('cjson')
     if (reached || shadows.includes('collectgarbage')) add('collectgarbage')
     if (reached || shadows.includes('getmetatable')) add('getmetatable')
+    if (reached || used.some((name) => ABOUT_ERRORS.has(name))) add('errors')
+    if (reached || used.includes('math')) add('math')
     if (reached) add('load')
     if (reached) add('table of globals')
   }
-  add('close', { shadows: shadows.map((name) => `${name}=G.${name}`).join(' ') })
+  const set = shadows.filter((name) => !used.includes(name)).map((name) => `${name}=G.${name}`)
+  if (used.length > 0) set.push(`Z(${used.map((name) => `G.${name}`).join(',')})`)
+  add('close', { shadows: set.join(' ') })
   return `${lines.join(' ')} `
+}
+
+/** For names that the prologue itself uses: Z sets the script's, while the prologue goes on with Lua's. */
+function kept(names: readonly string[]): string {
+  if (names.length === 0) return ''
+  const list = names.join(',')
+  const values = names.map((_, i) => `v${i}`).join(',')
+  return `local function Z(${values}) ${list}=${values} end local ${list}=${list}`
 }
 
 /**

@@ -14,6 +14,10 @@ export interface ScriptFacts {
   readonly computed: boolean
   /** The same as `whole` for `cjson`, or a setting of it is used. */
   readonly cjson: boolean
+  /** It may raise what is no text. */
+  readonly errors: boolean
+  /** It may set the generator of numbers of chance. */
+  readonly seeds: boolean
   /** Of each `return redis.call(…)` or the like that nothing follows: where the call begins and ends in the text. */
   readonly tailCalls: readonly (readonly [start: number, end: number])[]
 }
@@ -31,7 +35,15 @@ export const SHADOWED = [
   'server',
   'getfenv',
   'setfenv',
+  'error',
+  'pcall',
+  'xpcall',
+  'coroutine',
+  'math',
 ] as const
+
+/** Those that raise and catch errors. */
+export const ABOUT_ERRORS: ReadonlySet<string> = new Set(['error', 'pcall', 'xpcall', 'coroutine'])
 
 /** Those of them that not every server has. */
 export const NOT_EVERYWHERE: ReadonlySet<string> = new Set(['server', 'getfenv', 'setfenv'])
@@ -53,7 +65,8 @@ export function readScript(text: Buffer): ScriptFacts {
   if (tokens.whole) return new Reader(tokens).facts()
   // It does not compile, so nothing of it runs. Should a server think otherwise, it meets the whole prologue.
   const names = new Set<string>(['redis', 'KEYS', ...SHADOWED])
-  return { names, texts: new Set(), members: new Set(), whole: true, computed: true, cjson: true, tailCalls: [] }
+  const all = { whole: true, computed: true, cjson: true, errors: true, seeds: true }
+  return { names, texts: new Set(), members: new Set(), ...all, tailCalls: [] }
 }
 
 class Reader {
@@ -66,6 +79,10 @@ class Reader {
   private whole = false
   private computed = false
   private cjson = false
+  private errors = false
+  private seeds = false
+  /** Whatever `error` stands for is called, and it is Lua's own. */
+  private errorIsLuas = true
   /** A field of `redis` may be written to, or the call be something else: then nothing is known of what a call returns. */
   private rebound = false
 
@@ -86,11 +103,15 @@ class Reader {
       names.add(name)
       if (name === 'redis') this.redis(i)
       else if (name === 'cjson') this.readCjson(i)
+      else if (name === 'error') this.readError(i)
+      else if (name === 'math') this.seeds ||= !tokens.is(i + 1, '.') || tokens.is(i + 2, 'randomseed')
     }
     this.checkAliases()
-    if (WAYS_ROUND.some((name) => names.has(name))) this.whole = this.computed = true
-    const { whole, computed, cjson } = this
-    return { names, texts, members, whole, computed, cjson, tailCalls: this.rebound ? [] : this.tailCalls() }
+    if (WAYS_ROUND.some((name) => names.has(name))) this.whole = this.computed = this.errors = this.seeds = true
+    // What a metatable says, concatenation may give.
+    if (names.has('error') && (names.has('setmetatable') || names.has('getmetatable'))) this.errors = true
+    const { whole, computed, cjson, errors, seeds } = this
+    return { names, texts, members, whole, computed, cjson, errors, seeds, tailCalls: this.tailCalls() }
   }
 
   private isVariable(i: number): boolean {
@@ -180,6 +201,25 @@ class Reader {
     if (!harmless || tokens.is(i - 1, 'function')) this.cjson = true
   }
 
+  private readError(i: number): void {
+    const { tokens } = this
+    const called = this.isCall(i + 1) && !tokens.is(i - 1, 'function')
+    if (!called && !this.isProtected(i, i + 1)) this.errorIsLuas = false
+    if (!called || !this.isText(i + 1)) this.errors = true
+  }
+
+  /** The arguments that begin at token i are a text and no more than a level: one that is written there, and names behind `..`. */
+  private isText(i: number): boolean {
+    const { tokens } = this
+    const isString = (at: number) => tokens.kind[at] === TOKEN.TEXT || tokens.kind[at] === TOKEN.STRING
+    if (isString(i)) return true
+    if (!tokens.is(i, '(') || !isString(i + 1)) return false
+    let at = i + 2
+    while (tokens.is(at, '..') && (isString(at + 1) || tokens.kind[at + 1] === TOKEN.NAME)) at += 2
+    const level = tokens.is(at, ',') && tokens.kind[at + 1] === TOKEN.NUMBER ? 2 : 0
+    return tokens.is(at + level, ')')
+  }
+
   private tailCalls(): [number, number][] {
     const { tokens } = this
     const found: [number, number][] = []
@@ -189,7 +229,9 @@ class Reader {
       const name = i + 1
       let last = 0
       const ours = tokens.is(name + 2, 'call') || tokens.is(name + 2, 'acl_check_cmd')
-      if (tokens.is(name, 'redis') && ours) last = this.endOfArguments(name + 3, closing)
+      if (tokens.is(name, 'error')) last = this.errors && this.errorIsLuas ? this.endOfArguments(name + 1, closing) : 0
+      else if (this.rebound) continue
+      else if (tokens.is(name, 'redis') && ours) last = this.endOfArguments(name + 3, closing)
       else if (tokens.kind[name] === TOKEN.NAME && this.aliases.has(tokens.word(name)))
         last = this.endOfArguments(name + 1, closing)
       if (last > 0 && this.endsStatement(last + 1)) found.push([tokens.start[name], tokens.end[last]])

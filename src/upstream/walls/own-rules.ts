@@ -32,11 +32,17 @@ function fieldsOf({ items = [] }: Reply): Fields {
   return fields
 }
 
+/** All keys, all channels, and all commands but some. */
+export function allowsAlmostAll(own: readonly string[]): boolean {
+  const others = own.filter((rule) => !/^[-+]/.test(rule))
+  return own.includes('+@all') && others.length === 2 && others.includes('~*') && others.includes('&*')
+}
+
 /**
  * What the service user may do: what the upstream's own user may, so that nothing opens that its operator has closed, but for
  * scripts. Of one who may do everything, it keeps of an administrator's commands only what lanes need.
  */
 export function serviceRules(own: readonly string[]): readonly string[] {
-  const all = own.includes('+@all') && !own.some((rule) => /^[-(]/.test(rule))
+  const all = own.filter((rule) => /^[-+]/.test(rule)).length === 1
   return [...own, ...(all ? SERVICE_COMMANDS : ['-@scripting'])]
 }

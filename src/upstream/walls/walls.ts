@@ -2,7 +2,7 @@ import { encodeRequest } from '../../resp/request-encoder.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import { OperatorConnection, type OperatorHost } from '../operator-connection.ts'
 import type { FactsLog } from '../server-facts.ts'
-import { serviceRules } from './own-rules.ts'
+import { allowsAlmostAll, serviceRules } from './own-rules.ts'
 import { SERVICE_USER, setUser, tenantRules, tenantUser, type WallUser, wallUser } from './wall-users.ts'
 
 /** What walls ask of their node. */
@@ -51,6 +51,9 @@ export class Walls {
   private readonly reviewed: (command: string) => boolean
   private readonly operator: OperatorConnection
   private readonly walls = new Map<string, Wall>()
+  /** Rules of the upstream's user. */
+  private own: readonly string[] = []
+  private serviceAt = ''
   private readonly logins = new Map<string, WallLogins>()
   /** Commands of the server of this run_id that nobody has reviewed. */
   private commands: { readonly runId: string; readonly names: Promise<readonly string[]> } | undefined = undefined
@@ -93,7 +96,24 @@ export class Walls {
       this.tried(`it is Redis ${version}, and walls need ${FIRST_WITH_WALLS}.0`)
       return undefined
     }
+    if (!allowsAlmostAll(own)) {
+      this.tried(
+        `its user is not one of +@all ~* &* without selectors, less some commands, and scripts must not have more`,
+      )
+      return undefined
+    }
+    this.own = own
     return { make: setUser(this.service, serviceRules(own)), user: this.service }
+  }
+
+  /** The service user is at the server of this run_id, as far as is known. */
+  hasService(runId: string): boolean {
+    return runId !== '' && this.serviceAt === runId
+  }
+
+  /** It was made there, or, '', it has to be made again. */
+  serviceIsAt(runId: string): void {
+    this.serviceAt = runId
   }
 
   tried(error: string | undefined): void {
@@ -101,12 +121,23 @@ export class Walls {
     this.able = error === undefined
     this.why = error
     if (error === undefined) return
+    this.serviceAt = ''
     if (this.mode === 'required') throw new Error(`walls are required, and cannot be had: ${error}`)
     if (before === false) return
     const { log, name } = this.host
     const cure =
       'allow it with ACL SETUSER … +acl|getuser +acl|setuser +acl|deluser, or list the scripts that you trust in trustedScripts'
     log.warn({ upstream: name, error }, `there are no walls at this upstream: scripts of tenants are refused; ${cure}`)
+  }
+
+  /** The tenant's user is there, or cannot be had. False: it is being made, and `then` is called. */
+  readyFor(tenant: Tenant, then: () => void): boolean {
+    if (!this.on || this.has(tenant)) return true
+    this.ensure(tenant).then(then, (error: Error) => {
+      if (error.name === 'ReplyError' && /^(NOPERM|ERR) /.test(error.message)) this.tried(error.message)
+      then()
+    })
+    return false
   }
 
   /** The tenant's user is there, as far as is known. */
@@ -139,6 +170,8 @@ export class Walls {
 
   private async make(tenant: Tenant): Promise<void> {
     const rules = tenantRules(tenant.prefix, await this.unreviewed(), tenant.functions === 'trusted')
+    // What is closed to the upstream's own user is closed to scripts.
+    rules.push(...this.own.filter((rule) => rule.startsWith('-')))
     const [command, ...args] = setUser(tenantUser(tenant.name, this.host.options), rules)
     await this.operator.call(command, ...args)
   }

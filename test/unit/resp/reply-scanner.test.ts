@@ -166,11 +166,22 @@ describe('limits', () => {
   const nested = (depth: number) => `${'*1\r\n'.repeat(depth)}+x\r\n`
 
   test('depth', () => {
-    expect(end(nested(128))).toBe(128 * 4 + 4)
-    expect(() => end(nested(129))).toThrow(BadReply)
+    expect(end(nested(10_000))).toBe(10_000 * 4 + 4)
+    expect(() => end(nested(10_001))).toThrow(BadReply)
     expect(end(nested(3), 3)).toBe(3 * 4 + 4)
     expect(() => end(nested(4), 3)).toThrow(BadReply)
     expect(() => end('|1\r\n'.repeat(100_000))).toThrow(BadReply)
+  })
+
+  test('room for a deep reply is given back', () => {
+    const scanner = new ReplyScanner()
+    const deep = Buffer.from(nested(10_000))
+    for (let i = 0; i < 2; i++) {
+      expect(scanner.scan(deep, 0, deep.length - 1)).toBe(-1)
+      expect(scanner).toMatchObject({ counts: { length: 10_000 }, types: { length: 10_000 } })
+      expect(scanner.scan(deep, deep.length - 1, deep.length)).toBe(deep.length)
+      expect(scanner).toMatchObject({ counts: { length: 128 }, types: { length: 128 } })
+    }
   })
 
   test('line length', () => {

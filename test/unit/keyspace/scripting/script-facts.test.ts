@@ -87,6 +87,69 @@ describe('cjson', () => {
   ])('%j may change one', (text) => expect(facts(text).cjson).toBe(true))
 })
 
+describe('what a script may raise', () => {
+  test.each([
+    `error('x')`,
+    `error 'x'`,
+    `error "x\\n" return`,
+    `error [[x]]`,
+    `error('x', 2)`,
+    `error('x' .. y)`,
+    `error('x: ' .. y .. [[ z]])`,
+    `if x then return error('x') end`,
+    `x.error({})`,
+    `x:error({})`,
+    `pcall(f, {})`,
+    `return 'error({})' --error({})`,
+  ])('%j a text', (text) => expect(facts(text).errors).toBe(false))
+
+  test.each([
+    'error(x)',
+    'error({})',
+    'error {}',
+    'error()',
+    `error('x' and {})`,
+    `error('x' .. y or {})`,
+    `error('x' .. y == z and {})`,
+    `error('x' .. y(z))`,
+    `error('x', x)`,
+    'pcall(error, {})',
+    'local e = error',
+    'return error',
+    '_G.x({})',
+    `loadstring('x')`,
+    `load(f)`,
+    `error('x' .. y) setmetatable(y, z)`,
+    `error('x' .. y) getmetatable(y).z = 1`,
+    `error('x`,
+  ])('%j anything', (text) => expect(facts(text).errors).toBe(true))
+
+  test.each([
+    ['local x = {} return error(x)', 'local x = {} return (error(x))'],
+    ['return error(x, 2) ;', 'return (error(x, 2)) ;'],
+    ['error(x) return error', 'error(x) return error'],
+    [`return error('x')`, `return error('x')`],
+    ['return error(x) or 1', 'return error(x) or 1'],
+    ['local error = f return error(x)', 'local error = f return error(x)'],
+    [
+      'local function error() return 1, 2 end return error(x)',
+      'local function error() return 1, 2 end return error(x)',
+    ],
+    ['return function(error) return error(x) end', 'return function(error) return error(x) end'],
+    ['for error in f do return error(x) end', 'for error in f do return error(x) end'],
+  ])('%j as a tail call', (text, expected) => expect(parenthesized(text)).toBe(expected))
+})
+
+describe('the generator of numbers of chance', () => {
+  test.each(['math.random()', 'math.floor(x)', 'x.math.randomseed(1)', 'randomseed(1)'])('%j does not set it', (text) =>
+    expect(facts(text).seeds).toBe(false),
+  )
+  test.each([`math.randomseed(1)`, `math['randomseed'](1)`, 'local m = math', 'f(math)', '_G.x()', 'load(f)'])(
+    '%j may set it',
+    (text) => expect(facts(text).seeds).toBe(true),
+  )
+})
+
 describe('tail calls', () => {
   test.each([
     [`return redis.call('GET', x)`, `return (redis.call('GET', x))`],
