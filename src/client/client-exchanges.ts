@@ -289,6 +289,7 @@ export abstract class ClientExchanges implements DispatchClient {
     this.said += end - start
     this.replies.addCopy(buf, start, end)
     this.wake()
+    if (this.replies.outBytes > FLUSH_AT) this.flush()
   }
 
   answerMember(spec: CommandSpec, args: StoredArgs): Buffer {

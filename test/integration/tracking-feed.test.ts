@@ -55,6 +55,20 @@ async function plain(): Promise<RawClient> {
   return client
 }
 
+test('who listens and reads nothing is told when writes may have been missed, and again when they are heard of', async () => {
+  await start()
+  const listener = await tracking('BCAST')
+  for (const one of open.splice(0)) if (one !== listener) one.destroy()
+  open.push(listener)
+  listener.take()
+  proxy.cutFeeds()
+  // '*' is everything.
+  expect(await eventually(() => listener.told.filter((one) => one === '*').length >= 2)).toBe(true)
+  listener.take()
+  await redis.cli('SET', 'acme:k', '1')
+  expect(await listener.heard(1)).toContain('k')
+})
+
 test('tracking is on at once; what is read before writes are heard of is taken back at once', async () => {
   await start()
   proxy.feed.stall = 'reply'

@@ -173,6 +173,8 @@ describe('the reply is held until what follows the write is answered', () => {
   test('in any number of chunks', async () => {
     await start({ lanes: 1 }, fault)
     const client = await connect()
+    // What its lane asks first is long.
+    expect(await client.command('SET', 'ready', '1')).toBe('+OK\r\n')
     fault.faults = { trickle: 1 }
     const replies = await client.exchange(
       pieces(

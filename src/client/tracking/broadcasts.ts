@@ -43,8 +43,8 @@ export class Broadcasts {
     const group = this.groups.get(prefix)
     if (group?.readers.delete(reader) !== true || group.readers.size > 0) return
     this.groups.delete(prefix)
-    this.touched.delete(group)
-    this.pending -= group.names.size
+    // Those that are being told now are counted no more.
+    if (this.touched.delete(group)) this.pending -= group.names.size
     const left = (this.lengths.get(prefix.length) ?? 1) - 1
     if (left > 0) this.lengths.set(prefix.length, left)
     else this.lengths.delete(prefix.length)

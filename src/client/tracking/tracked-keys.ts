@@ -15,6 +15,7 @@ export class TrackedKeys {
   private readonly onEvicted: (name: string, readers: Readers) => void
   /** Goes on where it was: one that begins anew would pass all that has left a map of a million. */
   private oldest: MapIterator<string>
+  private closed = false
 
   /** `onEvicted`: the name had to make room. */
   constructor(budget: TrackingBudget, onEvicted: (name: string, readers: Readers) => void) {
@@ -29,6 +30,8 @@ export class TrackedKeys {
   }
 
   add(name: string, reader: Reader): void {
+    // Making room for the name before this one may have cut off the last reader.
+    if (this.closed) return
     const before = this.readers.get(name)
     if (before === undefined) this.readers.set(name, reader)
     else if (before === reader) return
@@ -74,6 +77,7 @@ export class TrackedKeys {
 
   /** There are no readers any more. */
   close(): void {
+    this.closed = true
     this.clear()
     this.budget.leave(this)
   }
@@ -115,10 +119,11 @@ export class TrackingBudget {
   /** One more. */
   spend(): void {
     this.used++
-    while (this.used > this.limit) this.evict()
+    while (this.used > this.limit && this.evict()) {}
   }
 
-  private evict(): void {
+  /** False: there is nothing to forget. */
+  private evict(): boolean {
     if (this.largest === undefined || this.left === 0 || this.largest.size === 0) {
       this.left = FROM_ONE
       this.largest = undefined
@@ -126,5 +131,6 @@ export class TrackingBudget {
     }
     this.left--
     this.largest?.evict()
+    return this.largest !== undefined
   }
 }

@@ -28,6 +28,8 @@ export class TrackedTenant implements Flushable {
   readonly readers = new Set<Reader>()
   /** Those of them with reads under way. */
   readonly busy = new Set<Reader>()
+  /** Those who listen are told of all writes. */
+  private listening = false
   /** Read, and not written since. */
   private readonly keys: TrackedKeys
   /** Who is told what at the end of the turn. */
@@ -90,7 +92,13 @@ export class TrackedTenant implements Flushable {
    */
   know(reader: Reader, names: readonly string[], heard: boolean): void {
     if (!heard) for (const name of names) reader.tell(Notice.of([name]))
-    else if (!reader.bcast && !reader.over) for (const name of names) this.keys.add(name, reader)
+    else if (!reader.bcast) {
+      for (const name of names) {
+        if (reader.over) break
+        if (name.length > LONGEST_NAME) reader.tell(Notice.of([name]))
+        else this.keys.add(name, reader)
+      }
+    }
     this.stats.trackedKeys = this.keys.pairs
   }
 
@@ -156,7 +164,22 @@ export class TrackedTenant implements Flushable {
   private evicted(name: string, readers: Readers): void {
     this.stats.trackingEvicted += readers instanceof Set ? readers.size : 1
     this.stats.trackedKeys = this.keys.pairs
-    this.tell(readers, Notice.of([name]))
+    // Not from here: who is told may be cut off, in the middle of what made it make room.
+    this.pending.push([readers, Notice.of([name])])
+    if (this.pending.length >= MOST_PENDING) this.send()
+    else this.wake()
+  }
+
+  /** Somebody listens from now on: where all writes are told of already, nothing begins. */
+  joined(): void {
+    if (this.heard) this.listening = true
+  }
+
+  /** What was written before is told of from now on, to those who listen and read nothing themselves. `heard`: all writes are, now. */
+  listen(heard: boolean): void {
+    const begins = heard && !this.listening
+    this.listening = heard
+    if (begins) for (const reader of this.readers) if (reader.bcast) reader.tellEverything()
   }
 
   /** All its keys may have changed. */
@@ -184,6 +207,8 @@ export class TrackedTenant implements Flushable {
   }
 }
 
+/** Bytes of a name that is kept: of a longer one a reader is told at once that it must not keep what it has read. */
+const LONGEST_NAME = 1024
 /** Names for which readers wait to be told; more are told at once. */
 const MOST_PENDING = 10_000
 

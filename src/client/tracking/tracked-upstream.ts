@@ -109,12 +109,14 @@ export class TrackedUpstream implements TrackedGround {
     if (this.takenBack) return
     this.takenBack = true
     this.everything()
+    for (const tenant of this.tenants) tenant.listen(false)
   }
 
   /** Called a few times a second. */
   tick(now: number): void {
     for (const tenant of this.tenants) if (tenant.busy.size > 0) tenant.tick()
     if (now - this.ear.heardAt > this.host.maxStaleness) this.missed()
+    for (const tenant of this.tenants) if (!tenant.broadcasts.empty) tenant.listen(this.hears(tenant.prefix))
     if (this.shrunkAt === undefined || now - this.shrunkAt < LINGER) return
     this.shrunkAt = undefined
     this.want()

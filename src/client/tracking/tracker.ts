@@ -57,6 +57,23 @@ export class Tracker implements Reader {
       this.bytes += PREFIX_BYTES + prefix.length
       this.place.broadcasts.join(this, prefix)
     }
+    if (state.bcast) this.place.joined()
+  }
+
+  /** Its reads that are not answered: the client tracks on elsewhere, where `adopt` gets them. */
+  takeReads(): readonly Read[] {
+    const reads = this.reads.splice(0)
+    for (const read of reads) this.place.forget(read)
+    return reads
+  }
+
+  /** They were asked before anybody here heard of writes: behind their replies it is told not to keep them. */
+  adopt(reads: readonly Read[]): void {
+    for (const { x, names } of reads) {
+      const read: Read = { reader: this, x, names, epoch: NOT_HEARD, written: undefined }
+      this.reads.push(read)
+      this.place.enter(read)
+    }
   }
 
   /** It does not track any more, or not here. */

@@ -4,6 +4,7 @@ import type { Tenant } from '../../session/tenant.ts'
 import type { Hearer } from '../../upstream/invalidations/hearer.ts'
 import type { DispatchClient } from '../dispatch-client.ts'
 import type { Stats } from '../stats.ts'
+import type { Read } from './reader.ts'
 import { TrackingBudget } from './tracked-keys.ts'
 import { TrackedTenant } from './tracked-tenant.ts'
 import { TrackedUpstream, type TrackingHost } from './tracked-upstream.ts'
@@ -68,15 +69,18 @@ export class Trackings implements TrackingHost {
       return
     }
     const place = this.place(tenant, ear)
+    let underWay: readonly Read[] = []
     if (client.tracker !== undefined && client.tracker.place !== place) {
       // What it keeps is another tenant's, or another server's.
       client.tracker.tellEverything()
+      underWay = client.tracker.takeReads()
       this.leave(client)
     }
     if (client.tracker === undefined) {
       client.tracker = new Tracker(client, place, tracking)
       place.readers.add(client.tracker)
       place.stats.trackers++
+      client.tracker.adopt(underWay)
     }
     const { redirect } = tracking
     client.tracker.renew(tracking, redirect === 0 ? undefined : this.env.findClient(tenant, redirect))

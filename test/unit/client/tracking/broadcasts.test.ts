@@ -73,3 +73,22 @@ test('a notice is one frame for all: names are bytes', () => {
     '*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*2\r\n$4\r\nä\r\n\r\n$0\r\n\r\n',
   )
 })
+
+test('one that leaves while it is told takes nothing away from the others', () => {
+  const broadcasts = new Broadcasts()
+  const other = new Listener()
+  const leaver = {
+    tell() {
+      for (const prefix of ['a', 'b']) broadcasts.part(leaver as unknown as Reader, prefix)
+    },
+  }
+  for (const prefix of ['a', 'b']) broadcasts.join(leaver as unknown as Reader, prefix)
+  broadcasts.join(other.self, 'c')
+  for (const name of ['a1', 'b1']) broadcasts.add(name)
+  broadcasts.send()
+  for (let round = 0; round < 3; round++) {
+    broadcasts.add('c1')
+    broadcasts.send()
+  }
+  expect(other.told).toEqual(['c1', 'c1', 'c1'])
+})

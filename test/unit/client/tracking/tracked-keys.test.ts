@@ -90,3 +90,15 @@ test('a million keys come and go at a steady cost', () => {
   // Some 500 ns each here; it would be minutes if each eviction passed those before it.
   expect(performance.now() - begun).toBeLessThan(20_000)
 })
+
+test('a table that is closed while it makes room takes nothing more, and nobody waits for it', () => {
+  const budget = new TrackingBudget(10)
+  // Who is told that a key made room is cut off, and was the last one.
+  const table: TrackedKeys = new TrackedKeys(budget, () => table.close())
+  const one = somebody()
+  for (let i = 0; i < 100; i++) table.add(`k${i}`, one)
+  expect([budget.used, table.pairs, table.size]).toEqual([0, 0, 0])
+  const other = new TrackedKeys(budget, () => undefined)
+  for (let i = 0; i < 100; i++) other.add(`k${i}`, one)
+  expect([budget.used, other.pairs]).toEqual([10, 10])
+})
