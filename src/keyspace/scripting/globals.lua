@@ -16,6 +16,8 @@ local function absent(n) return function() error("Script attempted to access non
 G.server=rawget(E,'server') and redis or setmetatable({},{__index=absent('server'),__newindex=readonly,__metatable=false})
 G.getfenv=absent('getfenv')
 G.setfenv=absent('setfenv')
+-- Where there is one, what it makes ends the server when it is collected.
+G.newproxy=absent('newproxy')
 
 --@ cjson
 -- Its settings belong to the whole server. What is not known to be harmless is not there.
@@ -48,7 +50,7 @@ end
 -- What a script compiles sees the same names as the script. It is compiled by itself first: it must be whole, and errors are its own.
 V={}
 local C=loadstring
-local names='server,_G,load,loadstring,cjson,collectgarbage,getmetatable,getfenv,setfenv,error,pcall,xpcall,coroutine,math'
+local names='server,_G,load,loadstring,cjson,collectgarbage,getmetatable,getfenv,setfenv,newproxy,error,pcall,xpcall,coroutine,math'
 local function compile(text,name)
   local f,e=C(text,name)
   if not f then return f,e end
@@ -57,7 +59,7 @@ local function compile(text,name)
   -- As errors will name it, and as Redis does.
   local _,at=pcall(C('error("")',name))
   V[at:match('^(.*):%d+: $') or '']=name
-  return f(redis,G.server,G._G,G.load,G.loadstring,G.cjson,G.collectgarbage,G.getmetatable,G.getfenv,G.setfenv,
+  return f(redis,G.server,G._G,G.load,G.loadstring,G.cjson,G.collectgarbage,G.getmetatable,G.getfenv,G.setfenv,G.newproxy,
     G.error,G.pcall,G.xpcall,G.coroutine,G.math)
 end
 function G.loadstring(text,name)
@@ -81,7 +83,7 @@ end
 G._G=setmetatable({},{
   __index=function(_,k)
     local v=G[k]
-    if k=='getfenv' or k=='setfenv' or k=='server' then v=rawget(E,k)~=nil and v or nil elseif v==nil then v=rawget(E,k) end
+    if k=='getfenv' or k=='setfenv' or k=='newproxy' or k=='server' then v=rawget(E,k)~=nil and v or nil elseif v==nil then v=rawget(E,k) end
     if v==nil then error("Script attempted to access nonexistent global variable '"..tostring(k).."'",2) end
     return v
   end,

@@ -4,7 +4,7 @@
 -- Rules for whoever edits this: no `--` and no line end inside a string; every line ends where a blank may stand; nothing is left in
 -- scope behind the last `end` but the names that the first line declares, since a script may have 200 locals, and a function of it
 -- 60 upvalues. So it takes one local for `redis`, and one for each further name of the first line that the script itself holds:
--- _G load loadstring cjson collectgarbage getmetatable server getfenv setfenv error pcall xpcall coroutine math. `redis` is an upvalue, where it was a global, in each function
+-- _G load loadstring cjson collectgarbage getmetatable server getfenv setfenv newproxy error pcall xpcall coroutine math. `redis` is an upvalue, where it was a global, in each function
 -- that uses it.
 --
 -- It ends in `;`: a `(` behind it calls nothing, and a `;` is the error that it is.

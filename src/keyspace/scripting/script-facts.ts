@@ -35,6 +35,7 @@ export const SHADOWED = [
   'server',
   'getfenv',
   'setfenv',
+  'newproxy',
   'error',
   'pcall',
   'xpcall',
@@ -46,7 +47,7 @@ export const SHADOWED = [
 export const ABOUT_ERRORS: ReadonlySet<string> = new Set(['error', 'pcall', 'xpcall', 'coroutine'])
 
 /** Those of them that not every server has. */
-export const NOT_EVERYWHERE: ReadonlySet<string> = new Set(['server', 'getfenv', 'setfenv'])
+export const NOT_EVERYWHERE: ReadonlySet<string> = new Set(['server', 'getfenv', 'setfenv', 'newproxy'])
 
 /** Names through which all others can be reached. */
 const WAYS_ROUND = ['_G', 'load', 'loadstring', 'getfenv', 'setfenv', 'server']
