@@ -259,7 +259,8 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
 
   /** Replaces all connections, one by one: new ones resolve the name anew, old ones end what they have. */
   renew(): void {
-    for (const connection of this.opened.keys()) if (connection.ready) connection.retired = true
+    // A pin that is just being made is used once; a lane that is, is the new one already.
+    for (const one of this.opened.keys()) if (one.ready || one.kind === 'pin') one.retired = true
     this.lanesets.open()
     this.pinPool.closeIdle()
   }
