@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { type ConfigObject, configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually } from '../helpers/places.ts'
+import { eventually, places } from '../helpers/places.ts'
+import { request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 import { keyward as commandLine } from '../unit/cli/terminal.ts'
 
@@ -119,6 +120,32 @@ describe('auto, where no users may be made', () => {
     await redis.cli('ACL', 'SETUSER', 'limited', '-acl')
     await redis.cli('ACL', 'DELUSER', 'keyward:', 'keyward:acme')
   })
+})
+
+it('a script that was held for a server that lets nobody make users is not run there without a wall', async () => {
+  // What is given at run time is gone with the process.
+  const own = await startRedis({ config: ['user limited on >secret ~* &* +@all -acl'] })
+  try {
+    await own.cli('ACL', 'SETUSER', 'limited', '+acl')
+    const text = configFor(own, {}, { walls: 'auto', user: 'limited', password: 'secret' })
+    await withKeyward(text, async (keyward) => {
+      const client = await keyward.connect({ password: 'acme' })
+      const incr = "return redis.call('INCR', 'n')"
+      expect(await client.command('EVAL', incr, 0)).toBe(':1\r\n')
+      await own.kill('SIGKILL')
+      expect(await eventually(() => keyward.proxy.view().upstreams[0].usable === false)).toBe(true)
+      client.send(Buffer.concat([request('EVAL', incr, 0), request('EVAL', incr, 0), request('GET', 'n')]))
+      expect(await eventually(() => places(keyward).held > 0)).toBe(true)
+      await own.restart()
+      const [first, second, value] = (await client.replies(3)).map(String)
+      // Either it was not sent, or it is not open.
+      for (const reply of [first, second]) expect(reply).toMatch(/^-(UPSTREAMDOWN not sent|ERR unknown command)/)
+      expect(value).toBe('$-1\r\n')
+      client.destroy()
+    })
+  } finally {
+    await own.stop()
+  }
 })
 
 describe('required', () => {

@@ -165,13 +165,16 @@ export class Scripting {
     return walls.refused && tenant.trustedScripts.has(sha)
   }
 
-  /** Gives x, whose script is known, the bytes for this way, behind the wall if there is one. `tx`: that it is a member of. */
+  /**
+   * Gives x, whose script is known, the bytes for this way. `tx`: that it is a member of. Only one that is trusted goes without a
+   * wall; on a connection that cannot have one, any other is not sent (Connection.schedule).
+   */
   aim(x: Exchange, run: ScriptRun, node: Node, way: Way, tx?: Transaction): void {
     const { walls } = node
     const script = run.script as Script
-    const shared = way !== 'transaction'
-    x.as = walls.on ? run.tenant : undefined
-    const behindWall = shared && walls.on
+    const free = walls.refused && run.tenant.trustedScripts.has(run.sha)
+    x.as = free ? undefined : run.tenant
+    const behindWall = way !== 'transaction' && !free
     // What is missing is found out at EXEC only, too late to heal: the first member with a script has its text. Not the rest: a
     // queue takes its jobs by hundreds in a transaction, each with a script of 40 KiB.
     const isThere = behindWall || tx?.hasText(script.wrapped.sha) === true
