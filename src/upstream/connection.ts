@@ -10,6 +10,7 @@ import { BadReply } from '../resp/reply-scanner.ts'
 import { PUSH } from '../resp/type-bytes.ts'
 import { ExchangeQueue } from './exchange-queue.ts'
 import { notLetIn } from './failure.ts'
+import { Interruption } from './interruption.ts'
 import { DEMOTED, ReplyPath, type ReplyPathHost } from './reply-path.ts'
 import type { Sharing } from './sharing.ts'
 
@@ -78,8 +79,7 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   suspended = false
   /** What is not sent stays so. Of pins. */
   frozen = false
-  /** CLIENT UNBLOCK was sent for what blocks here, so that it can be issued again elsewhere. */
-  interrupted = false
+  readonly interruption = new Interruption()
   wasReady = false
   /** Rises whenever the server turns out to be another one, which may lack what was written before. */
   epoch = 0
@@ -188,7 +188,6 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
   resume(): void {
     this.suspended = false
     this.frozen = false
-    this.interrupted = false
     this.queue.unpark()
     if (this.queue.sendable && !this.dirty) this.host.turn.add(this)
   }
@@ -274,7 +273,7 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
     if (this.kind !== 'pin') return this.host.putBack(this, x, error)
     const { now } = this.host.clock
     if (x.heldAt === 0) x.heldAt = now
-    const demoted = error.startsWith(DEMOTED) || (this.interrupted && error.startsWith('-UNBLOCKED '))
+    const demoted = error.startsWith(DEMOTED) || this.interruption.ended(error)
     if (!x.blocks) {
       // Of a client that watches keys, which are those of this server. But it is time to look where the primary is.
       this.host.doubts(error)

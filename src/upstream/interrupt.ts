@@ -21,25 +21,34 @@ const AGAIN = 2
 export function interrupt(pin: Connection, host: InterruptHost, control: Control): void {
   const head = pin.queue.head
   if (pin.kind !== 'pin' || head?.blocks !== true || head.place !== 'sent' || head.spec.route !== 'blocking') return
-  if (pin.id !== 0 && pin.runId !== '' && !pin.interrupted) ask(pin, head, host, control)
+  if (pin.id !== 0 && pin.runId !== '' && pin.interruption.wanted !== head) ask(pin, head, host, control)
 }
 
 /**
- * Until it has had an effect: a command that was sent just now, on another connection, may reach the server behind this.
- * Nothing else is sent on the pin meanwhile, so no other command can be met.
+ * Until it has had an effect: a command that was sent just now, on another connection, may reach the server behind this. But
+ * not once the pin may go on.
  */
 function ask(pin: Connection, x: Exchange, host: InterruptHost, control: Control): void {
+  const { interruption } = pin
   for (const lane of host.connections()) {
     if (lane.kind !== 'lane' || !lane.ready || lane.runId !== pin.runId) continue
-    pin.interrupted = true
+    interruption.wanted = x
+    interruption.underWay++
     control.ask(lane, ['CLIENT', 'UNBLOCK', String(pin.id), 'ERROR'], host.now(), host.requestTime, (reply) => {
+      if (reply?.startsWith(':1') === true) return
+      // What an answer that is lost has ended will be recognized; nobody else blocks here.
+      if (reply === undefined) pin.retired = true
+      else interruption.underWay--
       if (reply?.startsWith('-') === true) host.missing('client unblock', reply.slice(1).trimEnd())
-      else if (reply?.startsWith(':1') !== true) setTimeout(again, AGAIN).unref()
+      else setTimeout(again, AGAIN).unref()
     })
     return
   }
+  interruption.wanted = undefined
 
   function again(): void {
-    if (pin.interrupted && pin.queue.head === x && x.place === 'sent') ask(pin, x, host, control)
+    const waits = pin.frozen || pin.retired
+    if (waits && pin.queue.head === x && x.place === 'sent') ask(pin, x, host, control)
+    else interruption.wanted = undefined
   }
 }

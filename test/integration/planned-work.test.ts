@@ -218,6 +218,31 @@ describe('PAUSE of an upstream', () => {
     expect(took).toBeLessThan(6000)
   })
 
+  test('paused and resumed at once: what blocks blocks on, and is never told UNBLOCKED', async () => {
+    await start()
+    const [taker, follower, other] = await Promise.all([connect(), connect('acme', 3), connect()])
+    await ask(other, ['XADD', 's', '1-1', 'f', 'old'])
+    taker.send(encode([['BLPOP', 'q', 0]]))
+    follower.send(encode([['XREAD', 'BLOCK', 0, 'STREAMS', 's', '$']]))
+    for (let i = 0; i < 20; i++) {
+      await blocked(2)
+      const paused = keyward.proxy.operations.pause(target, 10_000)
+      // The server has been asked to end them, and has not answered yet.
+      await keyward.proxy.operations.resume(target)
+      await paused
+    }
+    await blocked(2)
+    await ask(other, ['RPUSH', 'q', 'x'], ['XADD', 's', '2-1', 'f', 'new'])
+    expect(String(await taker.reply())).toBe('*2\r\n$1\r\nq\r\n$1\r\nx\r\n')
+    expect(String(await follower.reply())).toContain('2-1')
+    // Nobody else's either, once the pins are used again.
+    const next = await connect()
+    next.send(encode([['BLPOP', 'q', 0]]))
+    await blocked(1)
+    await ask(other, ['RPUSH', 'q', 'y'])
+    expect(String(await next.reply())).toBe('*2\r\n$1\r\nq\r\n$1\r\ny\r\n')
+  })
+
   test('hold.memory is the limit of what waits, and the server is back in one piece', async () => {
     await start({ hold: { time: `${HOLD_TIME}ms`, memory: '64KiB' } })
     const [client, reader] = await Promise.all([connect(), connect()])
