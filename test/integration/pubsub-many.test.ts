@@ -35,7 +35,7 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'keyward.json'), JSON.stringify(config))
   keyward = spawnKeyward(['serve', '--config', join(dir, 'keyward.json')])
   const ready = async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).ok
-  expect(await eventually(() => ready().catch(() => false), 30_000)).toBe(true)
+  expect(await eventually(() => ready().catch(() => false), 50_000), keyward.output).toBe(true)
 })
 
 afterAll(async () => {
