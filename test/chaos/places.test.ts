@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Random } from '../differential/random.ts'
 import { FaultProxy, type Faults } from '../helpers/fault-proxy.ts'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -95,8 +95,7 @@ test.each(Array.from({ length: rounds }, (_, i) => [`${SEED}-${i}`]))(
     const draining = keyward.proxy.drain()
     await draining
     for (const actor of actors) await actor.client?.closed()
-    expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-    expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+    expect(await leftovers(keyward)).toEqual({})
     expect(keyward.log.filter(({ level }) => level >= 50)).toEqual([])
     keyward.stop()
     await fault.stop()

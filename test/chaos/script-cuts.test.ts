@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { tenantUser, wallUser } from '../../src/upstream/walls/wall-users.ts'
 import { FaultProxy } from '../helpers/fault-proxy.ts'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -167,6 +167,5 @@ it('somebody who says that he is the wall, with a wrong password, is nobody', as
 
 it('leaves nothing behind', async () => {
   for (const client of Object.values(clients)) client.destroy()
-  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
 })

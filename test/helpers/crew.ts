@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { ConfigObject, Keyward } from './keyward.ts'
-import { eventually, NOTHING_LEFT, type Places, places } from './places.ts'
+import { eventually, leftovers } from './places.ts'
 import { type RawClient, request } from './raw-client.ts'
 
 const UNKNOWN = /^-OUTCOMEUNKNOWN /
@@ -244,12 +244,7 @@ export class Crew {
     for (const audit of this.audits) await audit()
     for (const client of this.clients) client.destroy()
     expect(this.wrong.slice(0, 10)).toEqual([])
-    // Keyward's own probes may be under way at any time.
-    const left = Object.entries(NOTHING_LEFT)
-    expect(
-      await eventually(() => left.every(([place, count]) => places(this.keyward)[place as keyof Places] === count)),
-      JSON.stringify(places(this.keyward)),
-    ).toBe(true)
+    expect(await leftovers(this.keyward)).toEqual({})
   }
 
   private async ask(...words: (string | number)[]): Promise<string> {

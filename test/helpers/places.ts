@@ -88,3 +88,21 @@ export async function eventually(check: () => boolean | Promise<boolean>, patien
   }
   return true
 }
+
+/**
+ * Waits until the places hold what `expected` says, for 15 seconds at most: what Keyward does of its own (probes, times to live it asks
+ * for) may be under way when the last client leaves. Returns the places that differ then: {}.
+ */
+export async function leftovers(
+  keyward: Keyward,
+  expected: Partial<Places> = NOTHING_LEFT,
+): Promise<Partial<Record<keyof Places, number>>> {
+  let left: [string, number][] = []
+  await eventually(() => {
+    left = Object.entries(places(keyward)).filter(
+      ([name, count]) => count !== (expected[name as keyof Places] ?? count),
+    )
+    return left.length === 0
+  })
+  return Object.fromEntries(left)
+}

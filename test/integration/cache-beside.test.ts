@@ -1,50 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { stringify } from 'yaml'
-import { parseConfig } from '../../src/config/load.ts'
+import { describe, expect, test } from 'vitest'
 import { ALL_KEYS, cachedConfig, callsOf, executed, hits, MAX_STALENESS } from '../helpers/cached.ts'
-import { FeedProxy } from '../helpers/feed-proxy.ts'
-import { type ConfigObject, configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
-import { RawClient, request } from '../helpers/raw-client.ts'
-import { type RedisServer, startRedis } from '../helpers/redis.ts'
+import { configFor } from '../helpers/keyward.ts'
+import { eventually } from '../helpers/places.ts'
+import { type RawClient, request } from '../helpers/raw-client.ts'
+import { bare, connect, net, redis, reload, stageCacheBehindProxy, start } from './cache-stage.ts'
 
 /** The near cache beside all else that Keyward does: what held without it holds with it. */
-let redis: RedisServer
-let bare: RawClient
-let net: FeedProxy
-let keyward: Keyward
-const clients: RawClient[] = []
-
-beforeEach(async () => {
-  redis = await startRedis()
-  bare = await RawClient.connect({ port: redis.port })
-  net = await FeedProxy.start({ port: redis.port })
-})
-
-afterEach(async () => {
-  net.release()
-  for (const client of clients.splice(0)) client.destroy()
-  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
-  keyward.stop()
-  bare.destroy()
-  await net.stop()
-  await redis.stop()
-})
-
-async function start(config: ConfigObject): Promise<void> {
-  keyward = await startKeyward(config)
-}
-
-async function connect(password = 'acme', protocol: 2 | 3 = 2): Promise<RawClient> {
-  const client = await keyward.connect({ password })
-  clients.push(client)
-  if (protocol === 3) await client.command('HELLO', 3)
-  return client
-}
-
-const reload = (config: ConfigObject) =>
-  keyward.proxy.reload(parseConfig(stringify(config), { source: 'test.yaml', env: {}, baseDir: '.' }))
+stageCacheBehindProxy()
 
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
@@ -54,7 +16,7 @@ test('while the database is emptied, nobody sees some keys gone and others still
   await bare.command('EVAL', "for i = 1, 30000 do redis.call('SET', 'acme:' .. i, 'v') end", 0)
   await bare.command('EVAL', "for i = 1, 30000 do redis.call('SET', 'other:' .. i, 'v') end", 0)
   await start(cachedConfig(redis, { upstream: { scan: { share: '10%' } } }))
-  const readers = [await connect(), await connect(), await connect('acme', 3)]
+  const readers = [await connect(), await connect(), await connect(3)]
   const flusher = await connect()
   expect(await hits(readers[0], bare, '1')).toBe(true)
   let over = false
@@ -140,7 +102,7 @@ test('MONITOR shows what is read', async () => {
 
 test('a client that becomes somebody else reads what is theirs', async () => {
   await start(cachedConfig(redis, { tenant: { databases: 2 } }))
-  const [acme, beta, both] = [await connect(), await connect('beta'), await connect()]
+  const [acme, beta, both] = [await connect(), await connect(2, 'beta'), await connect()]
   await acme.command('SET', 'k', 'of acme')
   await beta.command('SET', 'k', 'of beta')
   for (const client of [acme, beta]) expect(await hits(client, bare, 'k')).toBe(true)
@@ -158,7 +120,7 @@ test('a client that becomes somebody else reads what is theirs', async () => {
 
 test('subscribed clients, in RESP3, read like everybody', async () => {
   await start(cachedConfig(redis))
-  const [client, writer] = [await connect('acme', 3), await connect()]
+  const [client, writer] = [await connect(3), await connect()]
   await client.command('SET', 'k', 0)
   expect(await client.command('SUBSCRIBE', 'news')).toMatch(/^>3/)
   expect(await hits(writer, bare, 'k')).toBe(true)

@@ -1,10 +1,9 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ALL_KEYS, cachedConfig, callsOf, executed, hits } from '../helpers/cached.ts'
-import { FeedProxy } from '../helpers/feed-proxy.ts'
-import { type ConfigObject, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
-import { RawClient, request } from '../helpers/raw-client.ts'
-import { type RedisServer, startRedis } from '../helpers/redis.ts'
+import type { ConfigObject } from '../helpers/keyward.ts'
+import { eventually, places } from '../helpers/places.ts'
+import { type RawClient, request } from '../helpers/raw-client.ts'
+import { bare, clients, connect, keyward, net, stageCacheBehindProxy, start } from './cache-stage.ts'
 
 /**
  * Many clients that miss the same key cause one read; whoever asks after a write gets what is behind it, whatever was
@@ -15,41 +14,12 @@ import { type RedisServer, startRedis } from '../helpers/redis.ts'
 /** Over the configured `bulk`. */
 const BIG = 'x'.repeat(5000)
 
-let redis: RedisServer
-let net: FeedProxy
-let bare: RawClient
-let keyward: Keyward
-const clients: RawClient[] = []
+stageCacheBehindProxy()
 
-beforeEach(async () => {
-  redis = await startRedis()
-  bare = await RawClient.connect({ port: redis.port })
-  net = await FeedProxy.start({ port: redis.port })
-})
-
-afterEach(async () => {
-  net.release()
-  for (const client of clients.splice(0)) client.destroy()
-  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-  expect(await eventually(() => places(keyward).unanswered === 0)).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
-  keyward?.stop()
-  bare.destroy()
-  await net.stop()
-  await redis.stop()
-})
-
-async function start(upstream: ConfigObject = {}, cache: ConfigObject = {}): Promise<RawClient> {
-  keyward = await startKeyward(cachedConfig(net, { upstream: { keepAlive: '1h', ...upstream }, cache }))
+async function startWarm(upstream: ConfigObject = {}, cache: ConfigObject = {}): Promise<RawClient> {
+  await start(cachedConfig(net, { upstream: { keepAlive: '1h', ...upstream }, cache }))
   const client = await connect()
   expect(await hits(client, bare)).toBe(true)
-  return client
-}
-
-async function connect(protocol: 2 | 3 = 2): Promise<RawClient> {
-  const client = await keyward.connect({ password: 'acme' })
-  clients.push(client)
-  if (protocol === 3) await client.command('HELLO', 3)
   return client
 }
 
@@ -64,7 +34,7 @@ const waiting = (count: number) => eventually(() => places(keyward).unanswered =
 const received = async (client: RawClient) => String(await client.reply())
 
 test('a thousand clients miss the same key at once: one read', { timeout: 120_000 }, async () => {
-  await start()
+  await startWarm()
   const crowd: RawClient[] = []
   for (let i = 0; i < 1000; i += 50) crowd.push(...(await Promise.all(Array.from({ length: 50 }, () => connect()))))
   await bare.command('SET', 'acme:k', 'v')
@@ -82,7 +52,7 @@ test('a thousand clients miss the same key at once: one read', { timeout: 120_00
 })
 
 test('a key that is missing, one of the wrong type: one read for all, too', async () => {
-  await start()
+  await startWarm()
   await clients[0].command('SADD', 'set', 'a')
   const crowd = await Promise.all(Array.from({ length: 40 }, () => connect()))
   for (const [key, reply] of [
@@ -101,7 +71,7 @@ test('a key that is missing, one of the wrong type: one read for all, too', asyn
 })
 
 test('each protocol, each command and each argument has a flight of its own', async () => {
-  const two = await start()
+  const two = await startWarm()
   await two.command('HSET', 'h', 'f', 1, 'g', 2)
   const asked: [RawClient, string[], string][] = []
   for (let i = 0; i < 5; i++) {
@@ -124,7 +94,7 @@ test('each protocol, each command and each argument has a flight of its own', as
 })
 
 test('who comes after a write past Keyward does not join the read of before, and its reply is not kept', async () => {
-  const reader = await start()
+  const reader = await startWarm()
   const late = await connect()
   await reader.command('SET', 'k', 'old')
   for (let i = 0; i < 10; i++) {
@@ -157,7 +127,7 @@ test('who comes after a write past Keyward does not join the read of before, and
 })
 
 test('who has written does not join the read of before its write', async () => {
-  const reader = await start({ lanes: 1 })
+  const reader = await startWarm({ lanes: 1 })
   const [writer, third] = [await connect(), await connect()]
   for (let i = 0; i < 10; i++) {
     await reader.command('SET', 'k', `old${i}`)
@@ -178,7 +148,7 @@ test('who has written does not join the read of before its write', async () => {
 
 test('a reply that comes after the write that overtook it on another lane is not kept', async () => {
   // Big values have a lane of their own, so a write can be answered while an older read is still on its way.
-  const reader = await start({ bulk: '4KiB' })
+  const reader = await startWarm({ bulk: '4KiB' })
   const writer = await connect()
   const big = (n: number) => `${n}`.repeat(5000)
   await writer.command('SET', 'the lane is there', big(0))
@@ -229,7 +199,7 @@ test.each(Object.keys(SLOW_WRITES))(
   '%s, long on its way: what is read meanwhile is not told once it is acknowledged',
   async (name) => {
     const { before, write, mark } = SLOW_WRITES[name]
-    const reader = await start({ bulk: '4KiB' })
+    const reader = await startWarm({ bulk: '4KiB' })
     const writer = await connect()
     for (let i = 0; i < 5; i++) {
       const key = `k${i}`
@@ -256,7 +226,7 @@ test.each(Object.keys(SLOW_WRITES))(
 )
 
 test('whoever leads leaves: the others are answered all the same', async () => {
-  const first = await start()
+  const first = await startWarm()
   await first.command('SET', 'k', 'v')
   const crowd = await Promise.all(Array.from({ length: 10 }, () => connect()))
   hold()
@@ -272,7 +242,7 @@ test('whoever leads leaves: the others are answered all the same', async () => {
 })
 
 test('the connection is lost under way: everybody gets the value', async () => {
-  const first = await start()
+  const first = await startWarm()
   await first.command('SET', 'k', 'v')
   const crowd = await Promise.all(Array.from({ length: 20 }, () => connect()))
   hold()
@@ -285,7 +255,7 @@ test('the connection is lost under way: everybody gets the value', async () => {
 })
 
 test('the server hangs: everybody who follows is told so, in time', async () => {
-  const first = await start({ timeouts: { request: '500ms' } })
+  const first = await startWarm({ timeouts: { request: '500ms' } })
   await first.command('SET', 'k', 'v')
   const crowd = await Promise.all(Array.from({ length: 20 }, () => connect()))
   hold()
@@ -300,7 +270,7 @@ test('a fetch that times out: each who waits for it waits one time-out in all, c
   timeout: 60_000,
 }, async () => {
   const REQUEST = 4000
-  const first = await start({ timeouts: { request: `${REQUEST}ms` } })
+  const first = await startWarm({ timeouts: { request: `${REQUEST}ms` } })
   const [second, third, writer] = [await connect(), await connect(), await connect()]
   await first.command('SET', 'k', 'v')
   const took = async (client: RawClient) => {
@@ -331,7 +301,7 @@ test('a fetch that times out: each who waits for it waits one time-out in all, c
 })
 
 test('what follows a read that waits is answered behind it, in its order', async () => {
-  const first = await start()
+  const first = await startWarm()
   const client = await connect()
   await first.command('MSET', 'a', 1, 'b', 2)
   hold()
@@ -353,7 +323,7 @@ test('what follows a read that waits is answered behind it, in its order', async
 })
 
 test('a flight is no way around a write that is held while the upstream is away', async () => {
-  const reader = await start({ hold: { time: '20s' } }, { rules: [ALL_KEYS] })
+  const reader = await startWarm({ hold: { time: '20s' } }, { rules: [ALL_KEYS] })
   const writer = await connect()
   await reader.command('SET', 'k', 'old')
   expect(await hits(reader, bare, 'k')).toBe(true)

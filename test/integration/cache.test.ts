@@ -1,62 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ALL_KEYS, cachedConfig, executed, hits } from '../helpers/cached.ts'
-import { type ConfigObject, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import type { ConfigObject } from '../helpers/keyward.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
-import { type RedisServer, startRedis } from '../helpers/redis.ts'
+import { bare, clients, connect, pipeline, redis, remembered, stageCache, start, type Words } from './cache-stage.ts'
 
 /**
  * The near cache: a read that was answered before is answered again from memory, byte for byte as Redis answers it; and
  * what must not come from memory never does.
  */
-let redis: RedisServer
-let bare: RawClient
-let keyward: Keyward | undefined
-const clients: RawClient[] = []
-
-beforeAll(async () => {
-  redis = await startRedis()
-  bare = await RawClient.connect({ port: redis.port })
-})
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy()
-  if (keyward !== undefined) {
-    expect(await eventually(() => places(keyward as Keyward).clients === 0)).toBe(true)
-    expect(places(keyward)).toMatchObject(NOTHING_LEFT)
-    keyward.stop()
-  }
-  keyward = undefined
-  await bare.command('FLUSHALL')
-})
-
-afterAll(async () => {
-  bare?.destroy()
-  await redis?.stop()
-})
-
-async function start(more: Parameters<typeof cachedConfig>[1] = {}): Promise<void> {
-  keyward = await startKeyward(cachedConfig(redis, more))
-}
-
-async function connect(protocol: 2 | 3 = 2, tenant = 'acme'): Promise<RawClient> {
-  const client = await (keyward as Keyward).connect({ password: tenant })
-  clients.push(client)
-  if (protocol === 3) await client.command('HELLO', 3)
-  return client
-}
-
-type Words = readonly (string | number)[]
-const pipeline = async (client: RawClient, ...requests: Words[]) =>
-  (await client.exchange(Buffer.concat(requests.map((words) => request(...words))), requests.length)).map((frame) =>
-    frame.toString('latin1'),
-  )
-
-/** Asked again and again, it soon is answered without the server. */
-async function remembered(client: RawClient, ...words: Words): Promise<boolean> {
-  await client.command(...words)
-  return eventually(async () => Object.keys(await executed(bare, () => client.command(...words))).length === 0, 5000)
-}
+stageCache()
 
 /** What each of these says is the same whoever asks, and depends on one key. */
 const CACHED: readonly string[] = [
@@ -101,7 +53,7 @@ const KEYS = /^(text2?|gone|hash|list|set|sorted|places|stream)$/
 describe.each([2, 3] as const)('RESP%i', (protocol) => {
   test('each reply from memory is what Redis says, byte for byte', { timeout: 120_000 }, async () => {
     await fill('acme:')
-    await start()
+    await start(cachedConfig(redis))
     const client = await connect(protocol)
     expect(await hits(client, bare)).toBe(true)
     const direct = await RawClient.connect({ port: redis.port })
@@ -120,7 +72,7 @@ describe.each([2, 3] as const)('RESP%i', (protocol) => {
 
   test('what depends on more than its keys is asked every time', async () => {
     await fill('acme:')
-    await start()
+    await start(cachedConfig(redis))
     const client = await connect(protocol)
     expect(await hits(client, bare)).toBe(true)
     for (const line of NEVER) {
@@ -136,7 +88,7 @@ describe.each([2, 3] as const)('RESP%i', (protocol) => {
 
 test('RESP2 and RESP3 have entries of their own', async () => {
   await fill('acme:')
-  await start()
+  await start(cachedConfig(redis))
   const [two, three] = [await connect(2), await connect(3)]
   expect(await hits(two, bare)).toBe(true)
   for (let i = 0; i < 20; i++) {
@@ -159,7 +111,7 @@ test('only keys of the rules, of the tenants that have some', async () => {
   const config = cachedConfig(redis, { cache: { rules: [{ ...ALL_KEYS, keys: 'cache:*' }] } })
   Object.assign((config.tenants as { beta: ConfigObject }).beta, { cache: undefined })
   delete (config.tenants as { beta: ConfigObject }).beta.cache
-  keyward = await startKeyward(config)
+  await start(config)
   const [acme, beta] = [await connect(), await connect(2, 'beta')]
   expect(await hits(acme, bare, 'cache:a')).toBe(true)
   expect(await remembered(acme, 'MGET', 'cache:a', 'cache:b')).toBe(true)
@@ -177,7 +129,7 @@ test('only keys of the rules, of the tenants that have some', async () => {
 })
 
 test('tenants and databases with the same key names', async () => {
-  await start({ tenant: { databases: 3 } })
+  await start(cachedConfig(redis, { tenant: { databases: 3 } }))
   const acme = [await connect(), await connect()]
   const beta = await connect(3, 'beta')
   expect(await hits(acme[0], bare)).toBe(true)
@@ -208,7 +160,7 @@ test('tenants and databases with the same key names', async () => {
 })
 
 test('in MULTI and behind WATCH every read is asked', async () => {
-  await start()
+  await start(cachedConfig(redis))
   const [client, other] = [await connect(), await connect()]
   await client.command('SET', 'k', 1)
   expect(await hits(client, bare, 'k')).toBe(true)
@@ -236,7 +188,7 @@ test('in MULTI and behind WATCH every read is asked', async () => {
 })
 
 test('a transaction that was discarded or aborted leaves everybody with what Redis has', async () => {
-  await start()
+  await start(cachedConfig(redis))
   const [client, other] = [await connect(), await connect()]
   await client.command('SET', 'k', 1)
   expect(await hits(other, bare, 'k')).toBe(true)
@@ -252,7 +204,7 @@ test('a transaction that was discarded or aborted leaves everybody with what Red
 })
 
 test('a read between a member of a transaction and its EXEC keeps nothing that EXEC makes old', async () => {
-  await start()
+  await start(cachedConfig(redis))
   const [client, other] = [await connect(), await connect()]
   for (let i = 0; i < 30; i++) {
     await client.command('SET', 'k', `old ${i}`)
@@ -264,7 +216,7 @@ test('a read between a member of a transaction and its EXEC keeps nothing that E
 })
 
 test('an error is never kept, nor is a WRONGTYPE that MGET hides', async () => {
-  await start()
+  await start(cachedConfig(redis))
   const client = await connect()
   expect(await hits(client, bare)).toBe(true)
   await client.command('HSET', 'h', 'f', 1)
@@ -282,7 +234,7 @@ test('an error is never kept, nor is a WRONGTYPE that MGET hides', async () => {
 })
 
 test('CLIENT REPLY OFF and SKIP: nothing is answered that was not asked for', async () => {
-  await start()
+  await start(cachedConfig(redis))
   const client = await connect()
   await client.command('SET', 'k', 1)
   expect(await hits(client, bare, 'k')).toBe(true)
@@ -306,7 +258,7 @@ test.each([
   ['200 KiB', 200 * 1024],
   ['2 MiB', 2 * 1024 * 1024],
 ])('values of %s: whole, and no older than the last write', async (_, size) => {
-  await start()
+  await start(cachedConfig(redis))
   const [client, other] = [await connect(), await connect(3)]
   expect(await hits(client, bare)).toBe(true)
   for (let i = 0; i < 5; i++) {
@@ -321,7 +273,7 @@ test.each([
 })
 
 test('a cache that is too small for an entry goes without it, and keeps its bounds', async () => {
-  await start({ cache: { memory: '64KiB' } })
+  await start(cachedConfig(redis, { cache: { memory: '64KiB' } }))
   const client = await connect()
   const big = 'x'.repeat(100_000)
   await client.command('SET', 'big', big)
@@ -334,7 +286,7 @@ test('a cache that is too small for an entry goes without it, and keeps its boun
 })
 
 test('MGET is put together from what GET has left, and leaves it for GET', async () => {
-  await start()
+  await start(cachedConfig(redis))
   const client = await connect()
   await client.command('MSET', 'a', 1, 'b', 22, 'c', 333)
   expect(await hits(client, bare)).toBe(true)
@@ -351,7 +303,7 @@ test('MGET is put together from what GET has left, and leaves it for GET', async
 })
 
 test('arguments are part of an entry, and all entries of a key fall together', async () => {
-  await start()
+  await start(cachedConfig(redis))
   const client = await connect()
   await client.command('HSET', 'h', 'f', 1, 'g', 2)
   expect(await hits(client, bare)).toBe(true)
@@ -375,7 +327,7 @@ test('arguments are part of an entry, and all entries of a key fall together', a
 })
 
 test('names in any case, inline requests', async () => {
-  await start()
+  await start(cachedConfig(redis))
   const client = await connect()
   await client.command('SET', 'k', 'v')
   expect(await hits(client, bare, 'k')).toBe(true)

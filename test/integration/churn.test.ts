@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers, NOTHING_LEFT, places } from '../helpers/places.ts'
 import { type RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -107,20 +107,7 @@ async function round(): Promise<void> {
   const clients = await connectAll(CLIENTS)
   await Promise.all(clients.map(work))
   await Promise.all(clients.map(leave))
-  await eventually(() => {
-    const now = places(keyward)
-    return (
-      now.clients +
-        now.pinsBlocked +
-        now.pinsTransaction +
-        now.pinsWaiting +
-        now.sent +
-        now.abandoned +
-        now.connecting ===
-      0
-    )
-  }, 30_000)
-  expect(places(keyward)).toMatchObject({ ...NOTHING_LEFT, connecting: 0 })
+  expect(await leftovers(keyward, { ...NOTHING_LEFT, connecting: 0 })).toEqual({})
   await redis.cli('FLUSHALL')
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -57,8 +57,7 @@ const FOREIGN: Words[] = [
 
 afterEach(async () => {
   for (const client of open.splice(0)) client.destroy()
-  await eventually(() => places(keyward).clients === 0)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
   const foreign = 'for _, k in ipairs(ARGV) do if redis.call("GET", k) ~= "o" then return k end end return "all there"'
   const check = ['EVAL', foreign, '0']
   expect(await raw.command(...check, 'other:0:str', 'other:1:str', 'str', '1:str', 'fives')).toBe(bulk('all there'))

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { parseConfig } from '../../src/config/load.ts'
 import { type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers, places } from '../helpers/places.ts'
 import { request } from '../helpers/raw-client.ts'
 import { type SentinelSet, startSentinelSet } from '../helpers/sentinel-set.ts'
 
@@ -45,8 +45,7 @@ test('a transaction and a blocked command of before the reload move with the pri
   expect(String(await taker.reply())).toBe('*2\r\n$2\r\nqq\r\n$1\r\nx\r\n')
   expect(await writer.command('SET', 'tx', 'again')).toBe('+OK\r\n')
   for (const client of [writer, taker, other]) client.destroy()
-  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
 })
 
 test('a failover that the operator began goes on through a reload, and ends for both', {

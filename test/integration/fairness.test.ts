@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { parseConfig } from '../../src/config/load.ts'
 import { type ConfigObject, configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers, places } from '../helpers/places.ts'
 import { type RawClient, request } from '../helpers/raw-client.ts'
 import { ScriptedServer } from '../helpers/scripted-server.ts'
 
@@ -252,6 +252,5 @@ test('a lost connection, with two tenants in the queues: what was not sent is se
     expect(keys.filter((key) => of.has(key))).toEqual(mine.filter((key) => got.has(key)))
   }
   for (const client of clients.splice(0)) client.destroy()
-  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
 })

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -54,18 +54,13 @@ async function open(upstream = {}, more = {}): Promise<void> {
 afterEach(async () => {
   acme?.destroy()
   beta?.destroy()
-  const empty = await eventually(() => same(places(keyward), NOTHING_LEFT))
-  expect(empty ? NOTHING_LEFT : places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
   keyward?.stop()
   await bare.exchange(Buffer.concat([request('EVAL', CLEAN, 0, 'acme:*'), request('EVAL', CLEAN, 0, 'beta:*')]), 2)
 })
 
 const CLEAN =
   "local n = 0 for _, k in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', k) n = n + 1 end return n"
-
-function same(all: object, some: object): boolean {
-  return Object.entries(some).every(([name, value]) => (all as Record<string, unknown>)[name] === value)
-}
 
 async function load(client: RawClient, prefix: string, count: number): Promise<void> {
   const batch = 5000

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Random } from '../differential/random.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { leftovers } from '../helpers/places.ts'
 import { Actor } from '../model/actor.ts'
 import { agree } from '../model/agree.ts'
 import { openWorlds, strayKeys, TENANTS, type TenantName, type Worlds } from '../model/worlds.ts'
@@ -73,8 +73,7 @@ test('two tenants, each beside a server of its own: equal replies, equal content
   }
   const { keyward } = worlds
   if (keyward === undefined) return
-  await eventually(() => places(keyward).clients === 0)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
   expect(keyward.log.filter(({ level }) => level >= ERROR_LEVEL)).toEqual([])
 })
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers } from '../helpers/places.ts'
 import { type RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -17,8 +17,7 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const client of open.splice(0)) client.destroy()
   for (const keyward of keywards) {
-    expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-    expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+    expect(await leftovers(keyward)).toEqual({})
   }
 })
 

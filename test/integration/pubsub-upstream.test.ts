@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { parseConfig } from '../../src/config/load.ts'
 import { FaultProxy } from '../helpers/fault-proxy.ts'
 import { type ConfigObject, configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers, places } from '../helpers/places.ts'
 import { type RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 import { ScriptedServer } from '../helpers/scripted-server.ts'
@@ -25,7 +25,7 @@ afterEach(async () => {
   expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
   for (const other of others.splice(0)) await other.stop()
   expect(await eventually(async () => (await redis.cli('PUBSUB', 'CHANNELS')) === '')).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
 })
 
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Line, playAlike, playBare } from '../helpers/conversation.ts'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -34,7 +34,7 @@ afterEach(async () => {
   expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
   expect(await eventually(async () => (await redis.cli('PUBSUB', 'CHANNELS')) === '')).toBe(true)
   expect(await redis.cli('PUBSUB', 'NUMPAT')).toBe('0')
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
 })
 
 afterAll(async () => {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { leftovers } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -72,8 +72,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   for (const client of open.splice(0)) client.destroy()
-  await eventually(() => places(keyward).clients === 0)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
 })
 
 afterAll(async () => {

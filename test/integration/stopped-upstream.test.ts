@@ -1,7 +1,7 @@
 import { createHook } from 'node:async_hooks'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, type Places, places } from '../helpers/places.ts'
+import { eventually, leftovers, places } from '../helpers/places.ts'
 import { type RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -220,11 +220,7 @@ test(`killed and started again ${ROUNDS} times: no socket, timer or place is lef
   await all
   expect(strange).toEqual([])
   for (const client of clients.splice(0)) client.destroy()
-  const left = Object.entries(NOTHING_LEFT)
-  expect(
-    await eventually(() => left.every(([place, count]) => places(keyward)[place as keyof Places] === count)),
-    JSON.stringify(places(keyward)),
-  ).toBe(true)
+  expect(await leftovers(keyward)).toEqual({})
   keyward.stop()
   // Timers of Keyward's own are gone with it.
   expect(await eventually(() => timers.size <= 2), `${timers.size} timers`).toBe(true)

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FaultProxy } from '../helpers/fault-proxy.ts'
 import { type ConfigObject, configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -23,8 +23,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   client.destroy()
-  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
   expect(keyward.proxy.memory.total).toBe(0)
   bare.destroy()
   keyward.stop()

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ageServer } from '../differential/ttl-sides.ts'
 import { FaultProxy } from '../helpers/fault-proxy.ts'
 import { type ConfigObject, configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -213,8 +213,7 @@ describe('the reply is held until what follows the write is answered', () => {
     for (let i = 6; i < 40; i++) expect(await client.command('INCR', 'a')).toBe(`:${i}\r\n`)
     expect(await pttl('b')).toBeGreaterThan(0)
     client.destroy()
-    expect(await eventually(() => places(keyward).abandoned === 0 && places(keyward).clients === 0)).toBe(true)
-    expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+    expect(await leftovers(keyward)).toEqual({})
   })
 
   test('a client that leaves in the middle leaves nothing behind', async () => {
@@ -231,9 +230,7 @@ describe('the reply is held until what follows the write is answered', () => {
     fault.heal()
     expect(await stays.command('INCR', 'n')).toBe(':21\r\n')
     stays.destroy()
-    expect(await eventually(() => places(keyward).clients === 0 && places(keyward).sent === 0)).toBe(true)
-    expect(await eventually(() => places(keyward).pinsTransaction === 0)).toBe(true)
-    expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+    expect(await leftovers(keyward)).toEqual({})
     for (let i = 0; i < 20; i++) for (const key of [`a${i}`, `l${i}`, `m${i}`]) expect(await pttl(key)).not.toBe(-1)
   })
 })
@@ -301,8 +298,7 @@ describe('blocking', () => {
     expect(await eventually(async () => (await redis.info('clients')).get('blocked_clients') === '0')).toBe(true)
     expect(await other.command('INCR', 'a')).toBe(':1\r\n')
     other.destroy()
-    expect(await eventually(() => places(keyward).clients === 0 && places(keyward).pinsBlocked === 0)).toBe(true)
-    expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+    expect(await leftovers(keyward)).toEqual({})
   })
 })
 
@@ -335,8 +331,7 @@ test('writes that a limit holds back go out whole, and one that it rejects not a
   for (const key of ['a', 'b', 'c', 'd', 'e', 'g']) expect(await pttl(key), key).toBeGreaterThan(0)
   expect(await pttl('f')).toBe(-2)
   client.destroy()
-  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
 })
 
 describe('a server that refuses for a while', () => {

@@ -4,7 +4,7 @@ import { statusText } from '../../src/admin/status.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { ageServer } from '../differential/ttl-sides.ts'
 import { type ConfigObject, configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
-import { eventually, NOTHING_LEFT, places } from '../helpers/places.ts'
+import { eventually, leftovers, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -27,8 +27,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   client.destroy()
-  expect(await eventually(() => places(keyward).clients === 0)).toBe(true)
-  expect(places(keyward)).toMatchObject(NOTHING_LEFT)
+  expect(await leftovers(keyward)).toEqual({})
   bare.destroy()
   keyward.stop()
   await redis.stop()
