@@ -354,7 +354,7 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
       if (config.tenants.has(name)) continue
       this.dispatcher.scripting.scripts.forget(name)
       this.dispatcher.scripting.usage.forget(name)
-      this.dispatcher.scripting.newTexts.forget(name)
+      this.dispatcher.scripting.reader.newTexts.forget(name)
       this.upstreams.get(upstream)?.primary.walls.remove(name)
     }
     this.chains.renew(config.tenants.values())

@@ -24,7 +24,8 @@ export interface JobScripting {
   mayRunOn(tenant: Tenant, node: Node): boolean
   /** The reply to a command that may not be run, for this reason. */
   refusal(client: DispatchClient, command: string, reason: string): Buffer
-  overRate(client: DispatchClient, command: string, sha: string): string | undefined
+  /** The error for a script that is one new script too many; undefined: it may come. */
+  readonly reader: { overRate(client: DispatchClient, command: string, sha: string): string | undefined }
 }
 
 /** Of one tenant. */

@@ -20,7 +20,7 @@ export const load: Job = async (call) => {
   const sha = shaOf(text)
   const { walls } = caller.node
   if (walls.refused && !tenant.trustedScripts.has(sha)) throw refusal(call, walls.refusal)
-  const overRate = scripting.overRate(call.client, 'script|load', sha)
+  const overRate = scripting.reader.overRate(call.client, 'script|load', sha)
   if (overRate !== undefined) throw new Refused(Buffer.from(`-${overRate}\r\n`))
   const script = scripting.scripts.of(text, tenant, sha)
   try {

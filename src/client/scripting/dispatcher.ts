@@ -1,10 +1,8 @@
 import type { Exchange, Way } from '../../commands/exchange.ts'
 import { isNoScript } from '../../commands/no-script.ts'
 import type { CommandSpec } from '../../commands/spec.ts'
-import { scopeArgument } from '../../keyspace/scripting/scope.ts'
-import { encodeRequest } from '../../resp/request-encoder.ts'
 import { ERROR } from '../../resp/type-bytes.ts'
-import { keyPrefix, type Tenant } from '../../session/tenant.ts'
+import type { Tenant } from '../../session/tenant.ts'
 import type { Node } from '../../upstream/node.ts'
 import type { Answers } from '../answers.ts'
 import type { DispatchClient } from '../dispatch-client.ts'
@@ -14,11 +12,10 @@ import type { Outgoing } from '../outgoing.ts'
 import type { Transaction } from '../transaction.ts'
 import { FunctionCall } from './function-call.ts'
 import { Functions } from './functions.ts'
-import { NewTexts } from './new-texts.ts'
 import { Preparation } from './preparation.ts'
-import { encodeRest } from './rest.ts'
-import { NO_SCRIPT, runOf, ScriptRun } from './script-run.ts'
-import { type Script, type ScriptLimits, Scripts, shaOf } from './scripts.ts'
+import { ScriptReader, UNKNOWN_SCRIPT, wrongMember } from './script-reader.ts'
+import { runOf, ScriptRun } from './script-run.ts'
+import { type Script, type ScriptLimits, Scripts } from './scripts.ts'
 import { ScriptStore } from './store.ts'
 import { MOST_ATTEMPTS, TenantRun } from './tenant-run.ts'
 import { ScriptUsage } from './usage.ts'
@@ -32,27 +29,23 @@ export class Scripting {
   readonly scripts: Scripts
   readonly store: ScriptStore
   readonly functions: Functions
-  readonly newTexts: NewTexts
+  readonly reader: ScriptReader
   readonly env: ClientEnv
   private readonly outgoing: Outgoing
-  private readonly answers: Answers
   readonly usage: ScriptUsage
   /** By tenant: the run_id of the server where a script of it was last seen running. Until another one is answered there. */
   private readonly astray = new Map<string, string>()
-  /** By tenant, as it is configured, and database. */
-  private readonly scopes = new WeakMap<Tenant, Buffer[]>()
   private prepared = 0
   private notRunYet = 0
 
   constructor(env: ClientEnv, outgoing: Outgoing, answers: Answers) {
     this.env = env
     this.outgoing = outgoing
-    this.answers = answers
     this.scripts = new Scripts(env.table, () => env.scriptLimits)
+    this.reader = new ScriptReader(env, answers, this.scripts)
     this.store = new ScriptStore(env.table)
     this.usage = new ScriptUsage(this)
     this.functions = new Functions(outgoing)
-    this.newTexts = new NewTexts(() => env.scriptLimits.newPerMinute)
   }
 
   get limits(): ScriptLimits {
@@ -68,7 +61,8 @@ export class Scripting {
     const { outgoing } = this
     const tenant = client.session.tenant as Tenant
     const node = client.node as Node
-    const run = this.read(client, spec, request, client.session.db)
+    this.usage.note(tenant)
+    const run = this.reader.read(client, spec, request, client.session.db)
     if (run === undefined) return
     const x = outgoing.open(client, spec)
     x.note = run
@@ -87,76 +81,6 @@ export class Scripting {
       this.prepared++
     }
     client.router.send(x, node)
-  }
-
-  /** What the request asks for; undefined: it was answered. */
-  private read(client: DispatchClient, spec: CommandSpec, request: Incoming, db: number): ScriptRun | undefined {
-    const { answers, env, scripts } = this
-    const tenant = client.session.tenant as Tenant
-    const node = client.node as Node
-    this.usage.note(tenant)
-    const byText = spec.name.startsWith('eval') && !spec.name.startsWith('evalsha')
-    const view = request.view()
-    const named = view.bytes(1)
-    if (!byText && named.length !== 40) {
-      answers.complain(client, NO_SCRIPT)
-      return undefined
-    }
-    const error = keysError(view.integer(2), request.argc - 3)
-    if (error !== undefined) {
-      answers.complain(client, error)
-      return undefined
-    }
-    if (byText && named.length > env.scriptLimits.largest) {
-      answers.notOpen(client, spec, 'the script is longer than scripts.largest', request)
-      return undefined
-    }
-    const sha = byText ? shaOf(named) : named.toString('latin1').toLowerCase()
-    if (!this.mayRun(node, tenant, sha)) {
-      answers.notOpen(client, spec, node.walls.refusal, request)
-      return undefined
-    }
-    const overRate = byText ? this.overRate(client, spec.name, sha) : undefined
-    if (overRate !== undefined) {
-      answers.refuse(client, overRate)
-      return undefined
-    }
-    const script = byText ? scripts.of(named, tenant, sha) : this.known(tenant, sha)
-    if (byText) scripts.learn(tenant, sha, false)
-    const rest = encodeRest(request, Number(view.integer(2)), keyPrefix(tenant, db), this.scopeOf(tenant, db))
-    return new ScriptRun(tenant, spec.name, sha, script, rest, request.argc - 1)
-  }
-
-  /** The error for a script that is one new script too many; undefined: it may come. */
-  overRate(client: DispatchClient, command: string, sha: string): string | undefined {
-    const { env, newTexts, scripts } = this
-    const tenant = client.session.tenant as Tenant
-    if (!scripts.isNew(sha, tenant)) return undefined
-    const { now } = env.clock
-    const wait = newTexts.take(tenant, now)
-    if (wait === 0) return undefined
-    client.stats.error('NEWSCRIPTS')
-    env.notices.declined(tenant.name, command, 'NEWSCRIPTS', now)
-    return newTexts.refusal(wait)
-  }
-
-  private scopeOf(tenant: Tenant, db: number): Buffer {
-    let scopes = this.scopes.get(tenant)
-    if (scopes === undefined) {
-      scopes = []
-      this.scopes.set(tenant, scopes)
-    }
-    scopes[db] ??= scopeArgument(tenant, db)
-    return scopes[db]
-  }
-
-  private known(tenant: Tenant, sha: string): Script | undefined {
-    return this.scripts.knows(tenant, sha) === undefined ? undefined : this.scripts.get(sha, tenant)
-  }
-
-  /** There is a wall for it to run behind, or will be, or it needs none. */
-  mayRun({ walls }: Node, tenant: Tenant, sha: string): boolean {
-    return !walls.refused || tenant.trustedScripts.has(sha)
   }
 
   /** Its exchange can be sent as it is. */
@@ -298,8 +222,10 @@ export class Scripting {
   memberRun(client: DispatchClient, spec: CommandSpec, request: Incoming, db: number): TenantRun | undefined {
     if (spec.open === 'function') return this.functions.callOf(client, spec, request, db)
     const wrong = wrongMember(spec, request)
-    if (wrong !== undefined) return new WrongRun(client.session.tenant as Tenant, wrong)
-    return this.read(client, spec, request, db)
+    const tenant = client.session.tenant as Tenant
+    if (wrong !== undefined) return new WrongRun(tenant, wrong)
+    this.usage.note(tenant)
+    return this.reader.read(client, spec, request, db)
   }
 
   /** Gives x, a member of a transaction, its bytes. A text that is not at hand is fetched first. */
@@ -333,23 +259,6 @@ export class Scripting {
   }
 }
 
-/** In the order and the words of evalGenericCommand in Redis' eval.c. */
-function keysError(keys: number | undefined, most: number): string | undefined {
-  if (keys === undefined) return 'ERR value is not an integer or out of range'
-  if (keys > most) return "ERR Number of keys can't be greater than number of args"
-  return keys < 0 ? "ERR Number of keys can't be negative" : undefined
-}
-
-/** A member of a transaction that Redis queues, and answers with an error at EXEC: what is sent for it gets the same one. */
-function wrongMember(spec: CommandSpec, request: Incoming): Buffer | undefined {
-  const view = request.view()
-  if (spec.name.startsWith('evalsha') && view.bytes(1).length !== 40) return UNKNOWN_SCRIPT
-  if (keysError(view.integer(2), request.argc - 3) === undefined) return undefined
-  return encodeRequest(['EVALSHA', '0'.repeat(40), view.bytes(2)])
-}
-
-/** A SHA that nothing has. */
-const UNKNOWN_SCRIPT = Buffer.from(`*3\r\n$7\r\nEVALSHA\r\n$40\r\n${'0'.repeat(40)}\r\n$1\r\n0\r\n`)
 /** In the words of evalExtractShebangFlags and luaCreateFunction in Redis' eval.c. */
 const NOT_COMPILED =
   /^-ERR (Error compiling script|Invalid script shebang|Unexpected (engine|flag) in script shebang|Unknown lua shebang option)/

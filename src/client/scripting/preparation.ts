@@ -1,12 +1,12 @@
 import type { Errand, Exchange, Way } from '../../commands/exchange.ts'
 import { isNoScript } from '../../commands/no-script.ts'
-import type { Tenant } from '../../session/tenant.ts'
 import type { Caller } from '../../upstream/caller.ts'
 import { CallFailed } from '../../upstream/caller.ts'
 import type { Node } from '../../upstream/node.ts'
 import type { DispatchClient } from '../dispatch-client.ts'
 import { Refused } from '../jobs/refused.ts'
 import type { Transaction } from '../transaction.ts'
+import { mayRun } from './script-reader.ts'
 import { NO_SCRIPT_LINE, type ScriptRun } from './script-run.ts'
 import type { Scripts } from './scripts.ts'
 import type { ScriptStore } from './store.ts'
@@ -17,7 +17,6 @@ export interface PreparationHost {
   readonly scripts: Scripts
   readonly store: ScriptStore
   callerOf(client: DispatchClient, receivedAt: number): Caller
-  mayRun(node: Node, tenant: Tenant, sha: string): boolean
   /** Gives x, whose script is known, its bytes. */
   aim(x: Exchange, run: ScriptRun, node: Node, way: Way, tx?: Transaction): void
   /** The reply to a command that may not be run, for this reason. */
@@ -111,7 +110,7 @@ export class Preparation implements Errand {
     const node = pinned
       ? (client.node as Node)
       : await tenantAtServer(client, run.tenant, x.receivedAt, () => this.cancelled)
-    if (scripting.mayRun(node, run.tenant, run.sha)) return node
+    if (mayRun(node, run.tenant, run.sha)) return node
     client.finish(x, scripting.refusal(client, x.spec.name, node.walls.refusal))
     return undefined
   }
