@@ -206,7 +206,7 @@ test('some of the connections are lost, and the name leads elsewhere: all others
 })
 
 test('the name never moves: reads go on all the time, and after hold.time writers are told READONLY', async () => {
-  await start({ hold: { time: '1500ms' } })
+  await start({ hold: { time: '3s' } })
   const [writer, ...readers] = await Promise.all([connect(), connect(2), connect(3)])
   await ask(writer, ['SET', 'a', 1])
   await swap()
@@ -224,7 +224,7 @@ test('the name never moves: reads go on all the time, and after hold.time writer
   done = true
   await Promise.all(reading)
   console.log(`longest read ${Math.round(longest)} ms`)
-  expect(longest).toBeLessThan(1000)
+  expect(longest).toBeLessThan(2500)
   expect(await ask(writer, ['SET', 'a', 2], ['GET', 'a'])).toEqual([
     expect.stringMatching(/^-READONLY /),
     '$1\r\n1\r\n',

@@ -66,12 +66,12 @@ test('one error for each request that is over, in its place, and the connection 
 })
 
 test('the time that the refusal names is enough', async () => {
-  const client = await limited({ name: 'slow', rate: '5/s', burst: 1 })
+  const client = await limited({ name: 'slow', rate: '1/s', burst: 1 })
   await client.command('SET', 'a', 1)
   const refusal = await client.command('SET', 'b', 1)
   const time = Number(/retry after (\d+) ms/.exec(refusal)?.[1])
   expect(time).toBeGreaterThan(0)
-  expect(time).toBeLessThanOrEqual(200)
+  expect(time).toBeLessThanOrEqual(1000)
   await new Promise((resolve) => setTimeout(resolve, time + 2))
   expect(await client.command('SET', 'b', 1)).toBe('+OK\r\n')
   await client.end()
