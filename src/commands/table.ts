@@ -35,13 +35,14 @@ export function buildTable(rows: readonly string[] = ALL_ROWS): CommandTable {
   const byName = new Map<string, Row[]>()
   for (const row of rows.map(parseRow)) byName.set(row.name, [...(byName.get(row.name) ?? []), row])
   const names = [...byName.keys()].sort()
+  const containers = new Set(names.filter((name) => name.includes('|')).map((name) => name.split('|')[0]))
   const specs: CommandSpec[] = []
   // A container comes before its subcommands in the order of names; its map is filled as they come.
   const subcommands = new Map<string, Map<string, CommandSpec>>()
   for (const name of names) {
     const [container, sub] = name.split('|')
     const children = subcommands.get(container)
-    if (sub === undefined && names.some((other) => other.startsWith(`${name}|`))) subcommands.set(name, new Map())
+    if (sub === undefined && containers.has(name)) subcommands.set(name, new Map())
     if (sub !== undefined && children === undefined) throw new Error(`no row for the container of ${name}`)
     const own = byName.get(name) as Row[]
     const servers = new Set(own.flatMap((row) => row.servers))
