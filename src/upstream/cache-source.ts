@@ -1,8 +1,9 @@
-import { Exchange, type ExchangeClient, type Via } from '../commands/exchange.ts'
+import { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Hearer } from './invalidations/hearer.ts'
 import type { Node } from './node.ts'
+import { OwnClient } from './own-client.ts'
 import { RawKeys } from './raw-keys.ts'
 
 /** Gets a whole reply and its RESP type byte, or undefined (and 0) when there was none; `late`: in time. */
@@ -12,24 +13,16 @@ type Done = (type: number, reply: Buffer | undefined, late: boolean) => void
  * Fetches of one tenant in one protocol: exchanges like those of a client, on the shared lanes, that only read. Limit: whoever calls
  * has one (`cache.maxFetches`), and those that were given up count for the lane, as of any client.
  */
-class Fetcher implements ExchangeClient {
-  pending = 0
-  via: Via | undefined = undefined
+class Fetcher extends OwnClient {
   readonly gone = false
-  wroteIn = 0
-  waited = false
-  unseen = false
-  readonly tenantIndex: number
-  /** They stand in their tenant's line, and change nothing of its share. */
-  readonly weight: number = 1
   private readonly node: Node
   private readonly protocol: 2 | 3
   /** What fails now fails within a call. */
   private scheduling = false
 
   constructor(node: Node, tenantIndex: number, protocol: 2 | 3) {
+    super(tenantIndex)
     this.node = node
-    this.tenantIndex = tenantIndex
     this.protocol = protocol
   }
 
@@ -61,35 +54,6 @@ class Fetcher implements ExchangeClient {
     if (this.scheduling) setImmediate(x.note as Done, 0, undefined, false)
     else (x.note as Done)(0, undefined, code === 'UPSTREAMTIMEOUT')
   }
-
-  requeue(again: readonly Exchange[]): void {
-    for (const x of again) {
-      x.moveTo('answered')
-      this.fail(x, 'UPSTREAMDOWN')
-    }
-  }
-
-  pop(): boolean {
-    return false
-  }
-  leads(): boolean {
-    return false
-  }
-  reissue(): boolean {
-    return false
-  }
-  overheard(): void {}
-  followerFailed(): void {}
-  notLetIn(): boolean {
-    return false
-  }
-  emit(): void {}
-  kept(): void {}
-  pinReady(): void {}
-  pinMoved(): void {}
-  pinRefused(): void {}
-  pinLost(): void {}
-  settled(): void {}
 }
 
 /** What the near cache needs of one upstream: what is behind keys, and whether that has changed since. */

@@ -1,10 +1,11 @@
-import { Exchange, type ExchangeClient, type Via } from '../commands/exchange.ts'
+import { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import type { ErrorCode } from '../errors.ts'
 import { decodeReply } from '../resp/reply-decoder.ts'
 import { encodeRequest } from '../resp/request-encoder.ts'
 import type { Reply } from '../resp/types.ts'
 import type { Node } from './node.ts'
+import { OwnClient } from './own-client.ts'
 
 /** A call that was not answered; `code` is what a client would be told. */
 export class CallFailed extends Error {
@@ -28,16 +29,8 @@ interface Ending {
  * while the upstream is away, repeated when they only read, in the order in which they were made. RESP2.
  * Client leaves: `cancel`, after which unsent calls are dropped. Limit: as many as its job makes at a time.
  */
-export class Caller implements ExchangeClient {
-  pending = 0
-  via: Via | undefined = undefined
+export class Caller extends OwnClient {
   gone = false
-  wroteIn = 0
-  waited = false
-  unseen = false
-  readonly tenantIndex: number
-  /** Its calls, few at a time, stand in its tenant's line; they change nothing of that one's share. */
-  readonly weight: number = 1
   /** A request behind a call was answered by an error. */
   onFollowerFailed: (() => void) | undefined = undefined
   private readonly nodeOf: () => Node | undefined
@@ -49,10 +42,10 @@ export class Caller implements ExchangeClient {
    * is served, from which `hold.time` counts.
    */
   constructor(nodeOf: () => Node | undefined, tenantIndex: number, receivedAt?: number) {
+    super(tenantIndex)
     this.nodeOf = nodeOf
     this.last = nodeOf() as Node
     this.receivedAt = receivedAt
-    this.tenantIndex = tenantIndex
   }
 
   get node(): Node {
@@ -117,28 +110,7 @@ export class Caller implements ExchangeClient {
     ;(x.note as Ending).failed(new CallFailed(code))
   }
 
-  pop(): boolean {
-    return false
-  }
-  notLetIn(): boolean {
-    return false
-  }
-  leads(): boolean {
-    return false
-  }
-  reissue(): boolean {
-    return false
-  }
-  overheard(): void {}
-  followerFailed(): void {
+  override followerFailed(): void {
     this.onFollowerFailed?.()
   }
-  emit(): void {}
-  requeue(): void {}
-  kept(): void {}
-  pinReady(): void {}
-  pinMoved(): void {}
-  pinRefused(): void {}
-  pinLost(): void {}
-  settled(): void {}
 }

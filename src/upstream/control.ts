@@ -1,21 +1,19 @@
-import { Exchange, type ExchangeClient, type Via } from '../commands/exchange.ts'
+import { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { encodeRequest } from '../resp/request-encoder.ts'
 import type { Connection } from './connection.ts'
+import { OwnClient } from './own-client.ts'
 
 type Answer = (reply: string | undefined) => void
 
 /** Keyward's own requests on a connection (PING of an idle lane, CLIENT KILL of a lost one). No client waits for them. */
-export class Control implements ExchangeClient {
-  pending = 0
-  via: Via | undefined = undefined
+export class Control extends OwnClient {
   /** A lost one is not repeated, and fences nothing. */
   readonly gone = true
-  readonly tenantIndex = -1
-  readonly weight: number = 1
-  wroteIn = 0
-  waited = false
-  unseen = false
+
+  constructor() {
+    super(-1)
+  }
 
   /** `answer` gets the reply as text, or undefined when there will be none. `patience` in milliseconds. */
   ask(connection: Connection, args: readonly string[], now: number, patience: number, answer: Answer): void {
@@ -28,40 +26,14 @@ export class Control implements ExchangeClient {
     connection.schedule(x)
   }
 
-  pop(): boolean {
-    return false
-  }
-  leads(): boolean {
-    return false
-  }
-  overheard(): void {}
-  followerFailed(): void {}
-  notLetIn(): boolean {
-    return false
-  }
-  reissue(): boolean {
-    return false
-  }
-  emit(_buf: Buffer, _start: number, _end: number): void {}
   deliver(x: Exchange, _type: number, buf: Buffer, start: number, end: number): boolean {
     ;(x.note as Answer)(buf.toString('latin1', start, end))
     return true
   }
+
   fail(x: Exchange): void {
     ;(x.note as Answer)(undefined)
   }
-  requeue(again: readonly Exchange[]): void {
-    for (const x of again) {
-      x.moveTo('answered')
-      this.fail(x)
-    }
-  }
-  kept(): void {}
-  pinReady(): void {}
-  pinMoved(): void {}
-  pinRefused(): void {}
-  pinLost(): void {}
-  settled(): void {}
 }
 
 /** Flagged as neither reading nor writing: never repeated, and nobody's data is at stake. */

@@ -10,9 +10,7 @@ import { type RedisServer, startRedis } from '../helpers/redis.ts'
 /** What is refused, to whom, and in MULTI, is what docs/commands.md says: each command is sent, and its reply looked at. */
 const document = commandsDocument()
 const table = buildTable()
-const commands = table
-  .all()
-  .filter(({ subcommands, name }) => subcommands === undefined || name === 'command')
+const commands = table.all().filter(({ subcommands, name }) => subcommands === undefined || name === 'command')
 
 let redis: RedisServer
 let own: RedisServer
