@@ -1,6 +1,6 @@
 import { createHook } from 'node:async_hooks'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
+import { type ConfigObject, configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually, leftovers, places } from '../helpers/places.ts'
 import { type RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -35,8 +35,8 @@ afterEach(async () => {
   expect(keyward?.proxy.faults).toBe(0)
 })
 
-async function start(hold: object): Promise<void> {
-  const base = configFor(main, { memory: '64MiB' }, { timeouts: { request: '700ms', connect: '700ms' }, hold })
+async function start(upstream: ConfigObject): Promise<void> {
+  const base = configFor(main, { memory: '64MiB' }, upstream)
   const gamma = { upstream: 'other', users: { default: { password: 'gamma' } } }
   keyward = await startKeyward({
     ...base,
@@ -58,7 +58,7 @@ const KNOWN = /^(:|\$|\*|\+|_|-(OUTCOMEUNKNOWN|UPSTREAMDOWN|UPSTREAMTIMEOUT|EXEC
 test('stopped: memory is bounded, other upstreams are served as ever, and it is used again when it is back', {
   timeout: 3 * STOPPED + 120_000,
 }, async () => {
-  await start({ time: '1s', memory: '1MiB' })
+  await start({ timeouts: { request: '700ms', connect: '700ms' }, hold: { time: '1s', memory: '1MiB' } })
   let over = false
   const strange: string[] = []
   const counted: { key: string; acknowledged: number; unknown: number }[] = []
@@ -165,7 +165,7 @@ test(`killed and started again ${ROUNDS} times: no socket, timer or place is lef
     destroy: (id) => void timers.delete(id),
   })
   hook.enable()
-  await start({ time: '10s' })
+  await start({ hold: { time: '10s' } })
   let over = false
   const strange: string[] = []
   let done = 0
