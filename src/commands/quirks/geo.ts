@@ -1,5 +1,6 @@
 import type { ArgView } from '../arg-view.ts'
 import { pushRest } from '../keys.ts'
+import { isOption } from '../option-word.ts'
 import type { KeyList, Quirk } from '../spec.ts'
 
 /**
@@ -10,8 +11,8 @@ function keys(args: ArgView, out: KeyList, options: number): void {
   out.push(1)
   for (let i = options; i < args.length; i++) {
     const more = args.length - i - 1
-    if (more > 0 && (args.is(i, 'STORE') || args.is(i, 'STOREDIST'))) out.push(++i)
-    else if (more > 0 && args.is(i, 'COUNT')) i++
+    if (more > 0 && (isOption(args, i, 'STORE') || isOption(args, i, 'STOREDIST'))) out.push(++i)
+    else if (more > 0 && isOption(args, i, 'COUNT')) i++
     else if (!isPlain(args, i)) {
       pushRest(out, i + 1, args)
       return
@@ -20,7 +21,7 @@ function keys(args: ArgView, out: KeyList, options: number): void {
 }
 
 function isPlain(args: ArgView, i: number): boolean {
-  for (const word of PLAIN) if (args.is(i, word)) return true
+  for (const word of PLAIN) if (isOption(args, i, word)) return true
   return false
 }
 

@@ -53,6 +53,8 @@ describe('GEORADIUS', () => {
     ['georadius k 1 2 3 km STORE', [1]],
     ['georadius k 1 2 3 km NEW x STORE d', [1, 7, 8, 9]],
     ['georadius k 1 2 3 km STORE\\0 d', [1, 7]],
+    ['georadiusbymember k m 1 km STORE\\0 d COUNT\\0 5 ASC\\0 STOREDIST e', [1, 6, 11]],
+    ['georadiusbymember k m 1 km STORE\\0 d x y', [1, 6, 8]],
     ['georadiusbymember k m 3 km STORE d', [1, 6]],
     ['georadiusbymember k STORE 3 km', [1]],
     ['georadius_ro k 1 2 3 km', [1]],
