@@ -35,6 +35,7 @@ export abstract class ClientExchanges implements DispatchClient {
   transaction: Transaction | undefined = undefined
   subscriptions: Subscriptions | undefined = undefined
   tracker: Tracker | undefined = undefined
+  pausedTracker: Tracker | undefined = undefined
   pending = 0
   via: Via | undefined = undefined
   gone = false

@@ -111,7 +111,7 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
   }
 
   private follow(): void {
-    if (this.session.tracking !== undefined || this.tracker !== undefined) this.env.tracking.follow(this)
+    if ((this.session.tracking ?? this.tracker ?? this.pausedTracker) !== undefined) this.env.tracking.follow(this)
   }
 
   // Bytes in.
@@ -201,10 +201,14 @@ export class ClientConnection extends ClientExchanges implements WireOwner, Flus
     if (this.pending === 0) {
       this.keptBytes = 0
       this.router.resume()
-      if (this.stallQueue.active && !this.unstalling) this.unstall()
     }
     this.replies.advance()
     this.tracker?.settle()
+    // Behind that: what was stalled may make somebody else of the client.
+    if (this.pending === 0 && this.stallQueue.active && !this.unstalling) {
+      this.unstall()
+      this.replies.advance()
+    }
     this.readOn()
     if (this.ending) this.wake()
   }

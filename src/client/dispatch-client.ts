@@ -33,6 +33,8 @@ export interface DispatchClient extends ExchangeClient {
   subscriptions: Subscriptions | undefined
   /** CLIENT TRACKING; undefined: off. */
   tracker: Tracker | undefined
+  /** Of a client that has turned tracking off: what it has read. */
+  pausedTracker: Tracker | undefined
   /** The last end of a transaction left its connection without state. */
   pinClean: boolean
   /** Bytes of requests that are not answered. */

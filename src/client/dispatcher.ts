@@ -72,17 +72,20 @@ export class Dispatcher {
     if (spec !== undefined && spec.subcommands !== undefined && argc > 1) {
       const sub = env.table.findSub(spec, buf, args[2], args[3])
       if (sub === undefined || !isOpen(sub, client)) {
+        client.tracker?.next(undefined, client.transaction?.multi === true)
         answers.unknownSub(client, spec, sub, isOpen(spec, client), request)
         return
       }
       spec = sub
     }
     if (spec === undefined || !isOpen(spec, client)) {
+      client.tracker?.next(undefined, client.transaction?.multi === true)
       answers.unknown(client, spec, request)
       return
     }
     if (spec.arity > 0 ? argc !== spec.arity : argc < -spec.arity) {
       client.stats.error('ARITY')
+      client.tracker?.next(spec, client.transaction?.multi === true)
       this.reject(client, spec, wrongArity(spec))
       return
     }
@@ -94,6 +97,7 @@ export class Dispatcher {
         return
       }
       if (verdict === 'refuse') {
+        client.tracker?.next(spec, client.transaction?.multi === true)
         this.reject(client, spec, notWhileSubscribed(spec))
         return
       }

@@ -235,6 +235,58 @@ describe('which reads count', () => {
     expect(await settled(client)).toEqual([])
   })
 
+  test('OFF and ON again: of what was read before, too, but for what was written meanwhile', async () => {
+    for (const [mode, ...off] of [
+      ['OPTIN', 'CLIENT', 'TRACKING', 'OFF'],
+      ['OPTOUT', 'CLIENT', 'TRACKING', 'OFF'],
+    ]) {
+      const client = await tracking('acme')
+      await client.fetch('a')
+      await client.fetch('b')
+      expect(await client.say(...off)).toBe('+OK\r\n')
+      await redis.cli('SET', 'acme:b', '1')
+      expect(await client.say('CLIENT', 'TRACKING', 'ON', mode)).toBe('+OK\r\n')
+      await redis.cli('SET', 'acme:a', '1')
+      await client.heard(1)
+      expect(client.take()).toEqual(['a'])
+      await redis.cli('SET', 'acme:b', '2')
+      await redis.cli('SET', 'acme:a', '2')
+      await client.say('PING')
+      expect(client.take()).toEqual([])
+    }
+  })
+
+  test('CACHING is of the next request, also when that is none', async () => {
+    const rejected = [['NOSUCH'], ['GET'], ['OBJECT', 'nosuch', 'x'], ['CLIENT', 'nosuch'], ['SUBSCRIBE']]
+    for (const words of rejected) {
+      const client = await tracking('acme', 'OPTOUT')
+      await client.say('CLIENT', 'CACHING', 'NO')
+      expect(await client.say(...words)).toMatch(/^-ERR /)
+      await client.fetch('j')
+      await redis.cli('SET', 'acme:j', '1')
+      expect(await client.heard(1), words[0]).toEqual(['j'])
+    }
+  })
+
+  test('AUTH behind a read, in one piece: whose key that was nobody else is told', async () => {
+    const [listener, client] = [await tracking('beta'), await plain('beta')]
+    const id = (await listener.say('CLIENT', 'ID')).slice(1, -2)
+    expect(await client.command('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id)).toBe('+OK\r\n')
+    expect(await client.command('AUTH', 'acme')).toBe('+OK\r\n')
+    const piece = [request('GET', 'secret'), request('AUTH', 'beta'), request('GET', 'own')]
+    expect((await client.exchange(Buffer.concat(piece), 3)).map(String)).toEqual(['$-1\r\n', '+OK\r\n', '$-1\r\n'])
+    await redis.cli('SET', 'acme:secret', '1')
+    await redis.cli('SET', 'beta:own', '1')
+    expect(await eventually(() => listener.told.includes('own'))).toBe(true)
+    expect(listener.take().filter((key) => key !== '*' && key !== 'own')).toEqual([])
+    // Nor the connection itself.
+    const both = await tracking('acme')
+    both.raw.send(Buffer.concat([request('GET', 'k-of-acme'), request('AUTH', 'beta')]))
+    expect(await eventually(() => both.told.includes('*'))).toBe(true)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(both.take()).toEqual(['*'])
+  })
+
   test('AUTH as another user of another tenant: all is taken back, and the keys are that tenant’s', async () => {
     const warm = await caching('beta')
     expect(await tracked(warm)).toBe(true)

@@ -21,6 +21,8 @@ export class Tracker implements Reader {
   state: Tracking
   /** Who is told in its place. */
   private target: TrackingClient | undefined = undefined
+  /** The client has turned tracking off, when its place was in this epoch. */
+  private pausedIn: number | undefined = undefined
   /** Reads that are not answered, as far as is known, in their order. */
   private readonly reads: Read[] = []
   private prefixes: readonly string[] = []
@@ -49,6 +51,7 @@ export class Tracker implements Reader {
   renew(state: Tracking, target: TrackingClient | undefined): void {
     this.state = state
     this.target = target
+    this.pausedIn = undefined
     // There are only ever more of them. What those that it has are about to be told must not be lost.
     const known = new Set(this.prefixes)
     this.prefixes = state.prefixes.map((prefix) => prefix.toString('latin1'))
@@ -58,6 +61,24 @@ export class Tracker implements Reader {
       this.place.broadcasts.join(this, prefix)
     }
     if (state.bcast) this.place.joined()
+  }
+
+  /** The client has turned tracking off, perhaps not for good. */
+  pause(): void {
+    this.pausedIn = this.place.heard ? this.place.epoch : NOT_HEARD
+    this.target = undefined
+    this.partAll()
+  }
+
+  /** Since it was paused, all writes have been heard of. */
+  get complete(): boolean {
+    return this.place.heard && this.place.epoch === this.pausedIn
+  }
+
+  private partAll(): void {
+    for (const prefix of this.prefixes) this.place.broadcasts.part(this, prefix)
+    this.prefixes = []
+    this.bytes = 0
   }
 
   /** Its reads that are not answered: the client tracks on elsewhere, where `adopt` gets them. */
@@ -80,15 +101,16 @@ export class Tracker implements Reader {
   end(): void {
     this.client = undefined
     this.target = undefined
-    for (const prefix of this.prefixes) this.place.broadcasts.part(this, prefix)
+    this.partAll()
     for (const read of this.reads.splice(0)) this.place.forget(read)
   }
 
   // Its requests.
 
-  /** A request is about to be looked at. `inMulti`: between MULTI and EXEC. */
-  next({ name }: CommandSpec, inMulti: boolean): void {
+  /** A request is about to be looked at; undefined: it is no command that there is. `inMulti`: between MULTI and EXEC. */
+  next(spec: CommandSpec | undefined, inMulti: boolean): void {
     const { state } = this
+    const name = spec?.name ?? ''
     this.given = state.caching || this.queued
     if (inMulti) {
       // Whatever it says: that too much is tracked does no harm.
@@ -155,7 +177,7 @@ export class Tracker implements Reader {
 
   tell(notice: Notice): void {
     const { client, state } = this
-    if (client === undefined) return
+    if (client === undefined || this.pausedIn !== undefined) return
     if (state.redirect === 0) {
       if (client.protocol === 3) this.push(client, notice.push)
       return

@@ -63,17 +63,20 @@ export class Trackings implements TrackingHost {
   /** What a client's session says of tracking has changed, or its tenant, or where that is. */
   follow(client: DispatchClient): void {
     const { tenant, tracking } = client.session
+    if (tracking === undefined && tenant !== undefined && !client.gone && this.pause(client, tenant)) return
     const ear = tracking === undefined || tenant === undefined ? undefined : this.env.trackingEar(tenant)
     if (tracking === undefined || tenant === undefined || ear === undefined || client.gone) {
       this.leave(client)
       return
     }
     const place = this.place(tenant, ear)
+    const missed = this.resume(client, place) === 'missed'
     let underWay: readonly Read[] = []
     if (client.tracker !== undefined && client.tracker.place !== place) {
       // What it keeps is another tenant's, or another server's.
       client.tracker.tellEverything()
-      underWay = client.tracker.takeReads()
+      // Of names of another tenant's nobody here may be told.
+      if (client.tracker.place.tenant === tenant.name) underWay = client.tracker.takeReads()
       this.leave(client)
     }
     if (client.tracker === undefined) {
@@ -84,18 +87,54 @@ export class Trackings implements TrackingHost {
     }
     const { redirect } = tracking
     client.tracker.renew(tracking, redirect === 0 ? undefined : this.env.findClient(tenant, redirect))
+    if (missed) client.tracker.tellEverything()
+  }
+
+  /**
+   * It has turned tracking off: it is told nothing, and what it has read stays known until it turns it on again, as in Redis. False: it did
+   * not track anything of this tenant's.
+   */
+  private pause(client: DispatchClient, tenant: Tenant): boolean {
+    const { pausedTracker, tracker } = client
+    if ((tracker ?? pausedTracker)?.place.tenant !== tenant.name) return false
+    if (tracker === undefined) return true
+    tracker.pause()
+    tracker.place.stats.trackers--
+    client.tracker = undefined
+    client.pausedTracker = tracker
+    return true
+  }
+
+  /** It has turned tracking on: what it had read before counts again. `missed`: of that, writes were not heard of. */
+  private resume(client: DispatchClient, place: TrackedTenant): 'missed' | 'nothing missed' {
+    const { pausedTracker } = client
+    if (pausedTracker === undefined) return 'nothing missed'
+    client.pausedTracker = undefined
+    if (pausedTracker.place !== place) {
+      this.end(pausedTracker)
+      return 'missed'
+    }
+    client.tracker = pausedTracker
+    place.stats.trackers++
+    return pausedTracker.complete ? 'nothing missed' : 'missed'
   }
 
   /** It does not track any more. */
   leave(client: DispatchClient): void {
-    const { tracker } = client
-    if (tracker === undefined) return
+    const { pausedTracker, tracker } = client
     client.tracker = undefined
+    client.pausedTracker = undefined
+    if (pausedTracker !== undefined) this.end(pausedTracker)
+    if (tracker === undefined) return
+    tracker.place.stats.trackers--
+    this.end(tracker)
+  }
+
+  private end(tracker: Tracker): void {
     const { place } = tracker
     tracker.end()
     place.busy.delete(tracker)
     place.readers.delete(tracker)
-    place.stats.trackers--
     if (place.readers.size === 0) this.drop(place)
   }
 
