@@ -67,9 +67,11 @@ export function sendAgain(x: Exchange, now: number): void {
     blocked.time = left
     x.since = now
   }
-  x.swallow = 0
+  // WAIT confirms what its own connection has executed.
+  const pinged = x.spec.route === 'wait'
+  x.swallow = pinged ? 1 : 0
   // What follows it in the same piece.
   const behind = x.behind > 0 ? x.tail : undefined
-  x.setBytes(encodeRequest(args))
+  x.setBytes(pinged ? Buffer.concat([encodeRequest(['PING']), encodeRequest(args)]) : encodeRequest(args))
   x.tail = behind
 }

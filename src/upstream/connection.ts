@@ -273,7 +273,7 @@ export class Connection implements Via, Flushable, WireOwner, ReplyPathHost {
     if (this.kind !== 'pin') return this.host.putBack(this, x, error)
     const { now } = this.host.clock
     if (x.heldAt === 0) x.heldAt = now
-    const demoted = error.startsWith(DEMOTED) || this.interruption.ended(error)
+    const demoted = error.startsWith(DEMOTED) || this.interruption.ended(x, error)
     if (!x.blocks) {
       // Of a client that watches keys, which are those of this server. But it is time to look where the primary is.
       this.host.doubts(error)

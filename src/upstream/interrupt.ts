@@ -38,7 +38,7 @@ function ask(pin: Connection, x: Exchange, host: InterruptHost, control: Control
       if (reply?.startsWith(':1') === true) return
       // What an answer that is lost has ended will be recognized; nobody else blocks here.
       if (reply === undefined) pin.retired = true
-      else interruption.underWay--
+      else if (interruption.underWay > 0) interruption.underWay--
       if (reply?.startsWith('-') === true) host.missing('client unblock', reply.slice(1).trimEnd())
       else setTimeout(again, AGAIN).unref()
     })

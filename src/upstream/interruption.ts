@@ -10,9 +10,16 @@ export class Interruption {
    */
   underWay = 0
 
-  /** Is this error ours? Then the command it answers took nothing, and its client does not hear of it. */
-  ended(error: string): boolean {
+  /** What another client of the tenant wants to be ended by an error. Only one of the two can have that effect, on the server. */
+  claimed: Exchange | undefined = undefined
+
+  /** Is this error to x ours? Then x took nothing, and its client does not hear of it. */
+  ended(x: Exchange, error: string): boolean {
     if (this.underWay === 0 || !error.startsWith('-UNBLOCKED ')) return false
+    if (this.claimed === x) {
+      this.claimed = undefined
+      return false
+    }
     this.underWay--
     return true
   }

@@ -129,11 +129,10 @@ export class LaneSet implements Via {
     this.open()
     // Behind the barrier it may have waited for others that were held: that time counts.
     if (x.heldAt === 0) x.heldAt = this.host.heldSince(x.receivedAt)
-    // Of an upstream that is there, only this set's first lane is being opened: `buffers.request` is limit enough.
-    if (
-      (this.lost || !this.host.usable || this.host.writesWait) &&
-      this.host.heldBytes + x.size > this.host.holdMemory
-    ) {
+    // Of an upstream that is there, only this set's first lane is being opened: `buffers.request` is limit enough. Not so while
+    // all wait for the fence around what another set has lost.
+    const away = this.lost || !this.host.usable || this.host.writesWait || !this.host.open
+    if (away && this.host.heldBytes + x.size > this.host.holdMemory) {
       this.host.refusals.memory++
       fail(x, 'UPSTREAMDOWN')
     } else {

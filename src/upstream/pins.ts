@@ -156,7 +156,9 @@ export class Pins {
   /** `pin` goes back; `clean`: its replies proved that it holds no state of the client. A retired one is closed. */
   release(pin: Connection, clean: boolean): void {
     if (!this.forget(pin)) return
-    const warm = clean && pin.ready && !pin.retired && pin.queue.length === 0
+    // An UNBLOCK that is still on its way to the server would meet whatever blocks here next.
+    const quiet = pin.queue.length === 0 && pin.interruption.underWay === 0
+    const warm = clean && pin.ready && !pin.retired && quiet
     if (warm) this.idle.push(pin)
     else pin.close('the pin was given back')
     this.serve()

@@ -243,6 +243,32 @@ describe('PAUSE of an upstream', () => {
     expect(String(await next.reply())).toBe('*2\r\n$1\r\nq\r\n$1\r\ny\r\n')
   })
 
+  test('CLIENT UNBLOCK ERROR at the same time: whoever is told 1 has unblocked the client', async () => {
+    await start()
+    const other = await connect()
+    for (let i = 0; i < 20; i++) {
+      const client = await connect()
+      const id = Number((await client.command('CLIENT', 'ID')).slice(1))
+      client.send(encode([['BLPOP', 'none', 0]]))
+      await blocked(1)
+      other.send(encode([['CLIENT', 'UNBLOCK', id, 'ERROR']]))
+      for (let turn = 0; turn < i % 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+      const paused = keyward.proxy.operations.pause(target, 10_000)
+      const told = String(await other.reply())
+      await paused
+      await keyward.proxy.operations.resume(target)
+      if (told === ':1\r\n')
+        expect(String(await client.reply())).toBe('-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n')
+      else {
+        expect(told).toBe(':0\r\n')
+        await blocked(1)
+        expect(client.pending).toBe(0)
+      }
+      client.destroy()
+      await blocked(0)
+    }
+  })
+
   test('hold.memory is the limit of what waits, and the server is back in one piece', async () => {
     await start({ hold: { time: `${HOLD_TIME}ms`, memory: '64KiB' } })
     const [client, reader] = await Promise.all([connect(), connect()])
