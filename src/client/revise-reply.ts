@@ -1,9 +1,10 @@
 import { ArgView } from '../commands/arg-view.ts'
 import type { Exchange } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
-import { stripDecoded, stripError, stripReply } from '../keyspace/rewrite-reply.ts'
+import { stripError, stripReply } from '../keyspace/rewrite-reply.ts'
 import { decodeReply, encodeReply } from '../resp/reply-decoder.ts'
-import { ARRAY, ERROR, NULL, PUSH, STRING as SIMPLE } from '../resp/type-bytes.ts'
+import { BadReply, ReplyScanner } from '../resp/reply-scanner.ts'
+import { ARRAY, ATTRIBUTE, ERROR, NULL, PUSH, STRING as SIMPLE } from '../resp/type-bytes.ts'
 import type { Reply } from '../resp/types.ts'
 import type { DispatchClient } from './dispatch-client.ts'
 import { Asked } from './pubsub/asked.ts'
@@ -57,42 +58,94 @@ function provesClean(x: Exchange, type: number, line: Buffer): boolean {
   return type === ARRAY || type === NULL || (type === ERROR && line.subarray(0, EXECABORT.length).equals(EXECABORT))
 }
 
+/**
+ * EXEC's array, element by element: those that need a look are taken apart, and all others are passed on as they came, however much
+ * that is. Pushes between the elements do not count.
+ */
 function members(client: DispatchClient, x: Exchange, buf: Buffer, start: number, end: number): Buffer {
-  const reply = decodeReply(buf, start, end)
-  const items = reply.items
-  if (items === undefined) return buf.subarray(start, end)
-  // Pushes between the elements do not count.
-  let index = 0
   const wanted = x.note as ReadonlyMap<number, Member>
-  const cut = new Set<Reply>()
-  for (let i = 0; i < items.length; i++) {
-    if (items[i].type === PUSH) continue
-    const member = wanted.get(index++)
-    if (member === undefined) continue
-    if (member.kind === 'cut') {
-      cut.add(items[i])
-      continue
+  const scanner = new ReplyScanner()
+  const array = behindAttributes(buf, start, end, scanner)
+  const first = lineEnd(buf, array, end)
+  const length = lengthAt(buf, array, first)
+  const parts: Buffer[] = []
+  let count = length
+  let index = 0
+  /** What has not been passed on yet begins here. */
+  let from = first
+  for (let pos = first; pos < end; ) {
+    const next = scanner.scan(buf, pos, end)
+    if (next < 0) throw new BadReply('an element ends too early')
+    const member = scanner.type === PUSH ? undefined : wanted.get(index++)
+    if (member !== undefined && (member.kind !== 'script' || scanner.type === ERROR)) {
+      parts.push(buf.subarray(from, pos))
+      from = next
+      if (member.kind === 'cut') count--
+      else parts.push(reviseMember(client, member, scanner.type, buf.subarray(pos, next)))
     }
-    if (member.kind === 'corrected') {
-      items[i] = correctMember(client, items[i], member.spec, member.asked)
-      continue
-    }
-    if (member.kind === 'amended') {
-      items[i] = amended(client, member.spec, member.args, items[i])
-      continue
-    }
-    if (member.kind === 'script') {
-      items[i] = reviseScript(items[i], member.run)
-      continue
-    }
-    if (member.kind === 'strip') {
-      items[i] = stripMember(items[i], member.spec, member.prefix)
-      continue
-    }
-    const bytes = member.kind === 'said' ? member.bytes : client.answerMember(member.spec, member.args)
-    items[i] = decodeReply(bytes, 0, bytes.length)
+    pos = next
   }
-  return encodeReply(cut.size === 0 ? reply : { ...reply, items: items.filter((item) => !cut.has(item)) })
+  if (from === first) return buf.subarray(start, end)
+  return Buffer.concat([buf.subarray(start, array), Buffer.from(`*${count}\r\n`), ...parts, buf.subarray(from, end)])
+}
+
+/** Where the reply begins whose attributes buf[start..] are. */
+function behindAttributes(buf: Buffer, start: number, end: number, scanner: ReplyScanner): number {
+  let at = start
+  while (buf[at] === ATTRIBUTE) {
+    const pairs = lengthAt(buf, at, lineEnd(buf, at, end))
+    at = lineEnd(buf, at, end)
+    for (let left = 2 * pairs; left > 0; ) {
+      at = scanner.scan(buf, at, end)
+      if (at < 0) throw new BadReply('an attribute ends too early')
+      if (scanner.type !== PUSH) left--
+    }
+  }
+  return at
+}
+
+function lineEnd(buf: Buffer, start: number, end: number): number {
+  const at = buf.indexOf(CRLF, start)
+  if (at < 0 || at >= end) throw new BadReply('a line ends too early')
+  return at + 2
+}
+
+/** The length in the line buf[start..end). */
+function lengthAt(buf: Buffer, start: number, end: number): number {
+  return Number(buf.toString('latin1', start + 1, end - 2))
+}
+
+/** `element`: the reply to one member of a transaction, of this type. */
+function reviseMember(
+  client: DispatchClient,
+  member: Exclude<Member, { kind: 'cut' }>,
+  type: number,
+  element: Buffer,
+): Buffer {
+  const { length } = element
+  switch (member.kind) {
+    case 'said':
+      return member.bytes
+    case 'local':
+      return client.answerMember(member.spec, member.args)
+    case 'amended':
+      return encodeReply(amended(client, member.spec, member.args, decodeReply(element, 0, length)))
+    case 'corrected':
+      return type === ERROR ? element : client.corrected(member.spec, member.asked, element, 0, length)
+    case 'script':
+      return member.run.revise(errorLine(element))
+    case 'strip':
+      if (type !== ERROR) return stripReply(member.spec.quirk, element, 0, length, member.prefix)
+      return (
+        instead(member.spec, errorLine(element)) ?? stripError(member.spec.quirk, errorLine(element), member.prefix)
+      )
+  }
+}
+
+/** Without attributes. */
+function errorLine(element: Buffer): Buffer {
+  if (element[0] === ERROR) return element
+  return Buffer.concat([MINUS, decodeReply(element, 0, element.length).text ?? NONE, CRLF])
 }
 
 function amended(client: DispatchClient, spec: CommandSpec, args: StoredArgs, reply: Reply): Reply {
@@ -100,35 +153,12 @@ function amended(client: DispatchClient, spec: CommandSpec, args: StoredArgs, re
   return reply
 }
 
-function stripMember(item: Reply, spec: CommandSpec, prefix: Buffer): Reply {
-  if (item.type !== ERROR) {
-    stripDecoded(spec.quirk, item, prefix)
-  } else if (item.text !== undefined) {
-    const line = Buffer.concat([MINUS, item.text, CRLF])
-    const other = instead(spec, line) ?? stripError(spec.quirk, line, prefix)
-    return decodeReply(other, 0, other.length)
-  }
-  return item
-}
-
-function reviseScript(item: Reply, run: TenantRun): Reply {
-  if (item.type !== ERROR || item.text === undefined) return item
-  const line = run.revise(Buffer.concat([MINUS, item.text, CRLF]))
-  return decodeReply(line, 0, line.length)
-}
-
-function correctMember(client: DispatchClient, item: Reply, spec: CommandSpec, asked: Asked): Reply {
-  if (item.type === ERROR) return item
-  const bytes = encodeReply(item)
-  const corrected = client.corrected(spec, asked, bytes, 0, bytes.length)
-  return decodeReply(corrected, 0, corrected.length)
-}
-
 /** What the client gets in place of this error line. */
 function instead(spec: CommandSpec, line: Buffer): Buffer | undefined {
   return spec.quirk.instead?.(line.toString('latin1', 1, line.length - 2))
 }
 
+const NONE = Buffer.alloc(0)
 const MINUS = Buffer.from('-')
 const CRLF = Buffer.from('\r\n')
 const OK = Buffer.from('+OK\r\n')

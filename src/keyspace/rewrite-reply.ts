@@ -12,8 +12,8 @@ export function stripReply(quirk: Quirk, frame: Buffer, start: number, end: numb
   return encodeReply(reply)
 }
 
-/** The same on a decoded reply, in place (for an element of EXEC's array). */
-export function stripDecoded(quirk: Quirk, reply: Reply, prefix: Buffer): void {
+/** The same on a decoded reply, in place. */
+function stripDecoded(quirk: Quirk, reply: Reply, prefix: Buffer): void {
   quirk.reply?.(reply, (key) => {
     const raw = key.text
     if (raw === undefined) return

@@ -85,3 +85,19 @@ test('a text that does not compile is told of at each of its members', async () 
   const reply = await transaction([request('EVAL', 'return return', 0), request('EVAL', 'return return', 0)])
   expect(reply.match(/-ERR Error compiling script/g)).toHaveLength(2)
 })
+
+test('what a script says in a transaction is passed on as it came, however deep and however much', async () => {
+  const deep = 'local t = {} for i = 1, 300 do t = {t} end return t'
+  const wide = 'local t = {} for i = 1, 200000 do t[i] = i % 10 end return t'
+  expect(await acme.command('EVAL', 'return 1', 0)).toBe(':1\r\n')
+  const reply = await transaction([
+    request('PING'),
+    request('EVAL', deep, 0),
+    request('EVAL', "return redis.error_reply('MINE ' .. KEYS[1])", 1, 'k'),
+    request('EVAL', wide, 0),
+    request('INCR', 'n'),
+  ])
+  const numbers = Array.from({ length: 200_000 }, (_, i) => `:${(i + 1) % 10}\r\n`).join('')
+  const nested = `${'*1\r\n'.repeat(300)}*0\r\n`
+  expect(reply === `*5\r\n+PONG\r\n${nested}-MINE k\r\n*200000\r\n${numbers}:1\r\n`).toBe(true)
+})
