@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { Notice } from './notice.ts'
 import type { Reader } from './reader.ts'
 
@@ -14,12 +15,16 @@ interface Group {
 
 /**
  * BCAST of one tenant: who wants to hear of which prefixes, and what they will hear at the end of the turn, in one frame for each prefix,
- * as Redis does it. A name is looked up by its beginnings, once for each length that a prefix has, however many prefixes there are.
+ * as Redis does it. A name is looked up by its beginnings, once for each length that a prefix has, however many prefixes there are, by
+ * hashes that are continued from one length to the next: nothing is cut out of the name.
  */
 export class Broadcasts {
   private readonly groups = new Map<string, Group>()
-  /** How many prefixes of each length there are. */
-  private readonly lengths = new Map<number, number>()
+  /** The same by the hash of the prefix. */
+  private readonly byHash = new Map<number, Group[]>()
+  /** Lengths that prefixes have, ascending, and how many have them. */
+  private readonly lengths: number[] = []
+  private readonly counts = new Map<number, number>()
   private readonly touched = new Set<Group>()
   private pending = 0
 
@@ -34,7 +39,7 @@ export class Broadcasts {
     if (group === undefined) {
       group = { prefix, readers: new Set(), names: new Set() }
       this.groups.set(prefix, group)
-      this.lengths.set(prefix.length, (this.lengths.get(prefix.length) ?? 0) + 1)
+      this.enter(group)
     }
     group.readers.add(reader)
   }
@@ -45,23 +50,56 @@ export class Broadcasts {
     this.groups.delete(prefix)
     // Those that are being told now are counted no more.
     if (this.touched.delete(group)) this.pending -= group.names.size
-    const left = (this.lengths.get(prefix.length) ?? 1) - 1
-    if (left > 0) this.lengths.set(prefix.length, left)
-    else this.lengths.delete(prefix.length)
+    this.remove(group)
+  }
+
+  private enter(group: Group): void {
+    const { byHash, counts, lengths } = this
+    const { length } = group.prefix
+    const hash = hashOf(group.prefix)
+    const same = byHash.get(hash)
+    if (same === undefined) byHash.set(hash, [group])
+    else same.push(group)
+    const count = counts.get(length) ?? 0
+    counts.set(length, count + 1)
+    if (count > 0) return
+    const at = lengths.findIndex((other) => other > length)
+    lengths.splice(at < 0 ? lengths.length : at, 0, length)
+  }
+
+  private remove(group: Group): void {
+    const { byHash, counts, lengths } = this
+    const { length } = group.prefix
+    const hash = hashOf(group.prefix)
+    const left = (byHash.get(hash) ?? []).filter((other) => other !== group)
+    if (left.length > 0) byHash.set(hash, left)
+    else byHash.delete(hash)
+    const count = (counts.get(length) ?? 1) - 1
+    if (count > 0) counts.set(length, count)
+    else {
+      counts.delete(length)
+      lengths.splice(lengths.indexOf(length), 1)
+    }
   }
 
   /** This key was written. False: nobody wants to hear of it. */
   add(name: string): boolean {
     let found = false
-    for (const length of this.lengths.keys()) {
-      if (length > name.length) continue
-      const group = this.groups.get(length === name.length ? name : name.slice(0, length))
-      if (group === undefined) continue
-      found = true
-      if (group.names.has(name)) continue
-      group.names.add(name)
-      this.touched.add(group)
-      this.pending++
+    let hash = SEED
+    let at = 0
+    for (const length of this.lengths) {
+      if (length > name.length) break
+      for (; at < length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), FACTOR)
+      const groups = this.byHash.get(hash)
+      if (groups === undefined) continue
+      for (const group of groups) {
+        if (group.prefix.length !== length || !name.startsWith(group.prefix)) continue
+        found = true
+        if (group.names.has(name)) continue
+        group.names.add(name)
+        this.touched.add(group)
+        this.pending++
+      }
     }
     if (this.pending >= MOST_PENDING) this.send()
     return found
@@ -80,4 +118,14 @@ export class Broadcasts {
       for (const reader of readers) reader.tell(notice)
     }
   }
+}
+
+/** Nobody outside knows them, so that nobody can choose prefixes that have the same hash. */
+const SEED = randomInt(2 ** 32) | 0
+const FACTOR = randomInt(2 ** 31) * 2 + 1
+
+function hashOf(text: string): number {
+  let hash = SEED
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FACTOR)
+  return hash
 }

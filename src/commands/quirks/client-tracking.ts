@@ -96,14 +96,37 @@ function conflict(options: Options, before: Tracking | undefined): string | unde
 }
 
 /** Neither may be the beginning of the other. */
-function collision(prefixes: readonly Buffer[], before: readonly Buffer[]): string | undefined {
-  for (let i = 0; i < prefixes.length && i <= MOST_PREFIXES; i++) {
-    const existing = before.find((one) => overlaps(one, prefixes[i]))
-    if (existing !== undefined) return overlapping(prefixes[i], `an existing prefix '${cString(existing)}'`)
-    const other = prefixes.slice(i + 1, MOST_PREFIXES + 1).find((one) => overlaps(one, prefixes[i]))
-    if (other !== undefined) return overlapping(prefixes[i], `another provided prefix '${cString(other)}'`)
+function collision(given: readonly Buffer[], before: readonly Buffer[]): string | undefined {
+  const prefixes = given.slice(0, MOST_PREFIXES + 1)
+  const i = firstOverlapping(prefixes, before)
+  if (i < 0) return undefined
+  const existing = before.find((one) => overlaps(one, prefixes[i]))
+  if (existing !== undefined) return overlapping(prefixes[i], `an existing prefix '${cString(existing)}'`)
+  const other = prefixes.slice(i + 1).find((one) => overlaps(one, prefixes[i])) as Buffer
+  return overlapping(prefixes[i], `another provided prefix '${cString(other)}'`)
+}
+
+/** The first of `prefixes` that overlaps with one of `before` or one behind it; -1: none. */
+function firstOverlapping(prefixes: readonly Buffer[], before: readonly Buffer[]): number {
+  const all = [...before.map((bytes) => ({ bytes, at: -1 })), ...prefixes.map((bytes, at) => ({ bytes, at }))]
+  // What begins with another one comes behind it, and nothing between the two begins otherwise.
+  all.sort((a, b) => a.bytes.compare(b.bytes))
+  let first = -1
+  const note = (at: number) => {
+    if (at >= 0 && (first < 0 || at < first)) first = at
   }
-  return undefined
+  /** Each begins with the one before it. */
+  const chain: typeof all = []
+  for (const one of all) {
+    while (chain.length > 0 && !overlaps(chain[chain.length - 1].bytes, one.bytes)) chain.pop()
+    const last = chain.at(-1)
+    if (last !== undefined) {
+      note(last.at)
+      note(one.at)
+    }
+    chain.push(one)
+  }
+  return first
 }
 
 function overlaps(a: Buffer, b: Buffer): boolean {

@@ -92,3 +92,30 @@ test('one that leaves while it is told takes nothing away from the others', () =
   }
   expect(other.told).toEqual(['c1', 'c1', 'c1'])
 })
+
+test('of many prefixes of all lengths, those that a name begins with, as prefixes come and go', () => {
+  const broadcasts = new Broadcasts()
+  const listeners = Array.from({ length: 60 }, (_, i) => ({
+    listener: new Listener(),
+    prefixes: [`${'a'.repeat(i)}b`, 'a'.repeat(i), `c${i}`],
+  }))
+  for (const { listener, prefixes } of listeners) for (const one of prefixes) broadcasts.join(listener.self, one)
+  const names = ['', 'a', `${'a'.repeat(30)}b1`, 'a'.repeat(80), 'c1', 'c12', 'd']
+  const told = () => {
+    for (const name of names) broadcasts.add(name)
+    broadcasts.send()
+    return listeners.map(({ listener }) =>
+      listener.told
+        .splice(0)
+        .flatMap((one) => one.split(','))
+        .sort(),
+    )
+  }
+  const expected = () =>
+    listeners.map(({ prefixes }) => prefixes.flatMap((one) => names.filter((name) => name.startsWith(one))).sort())
+  expect(told()).toEqual(expected())
+  for (const { listener, prefixes } of listeners.filter((_, i) => i % 3 !== 0)) {
+    for (const one of prefixes.splice(0, 2)) broadcasts.part(listener.self, one)
+  }
+  expect(told()).toEqual(expected())
+})

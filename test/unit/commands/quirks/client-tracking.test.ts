@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { authenticator, FakeServer, LocalClient, tenant } from '../../../helpers/local-client.ts'
 
@@ -116,4 +117,34 @@ test('RESET turns it off', () => {
   track('ON')
   client.ask('RESET')
   expect(client.session.tracking).toBeUndefined()
+})
+
+test('the first prefix that overlaps is named, with what it overlaps, in the order of Redis', () => {
+  const prefix = fc.stringMatching(/^[ab]{1,4}$/)
+  const overlap = (a: string, b: string) => a.startsWith(b) || b.startsWith(a)
+  const expected = (given: readonly string[], before: readonly string[]): string => {
+    for (const [i, one] of given.entries()) {
+      const existing = before.find((other) => overlap(one, other))
+      const other = given.slice(i + 1).find((later) => overlap(one, later))
+      const what =
+        existing === undefined ? other && `another provided prefix '${other}'` : `an existing prefix '${existing}'`
+      if (what) return `-ERR Prefix '${one}' overlaps with ${what}. Prefixes for a single client must not overlap.\r\n`
+    }
+    return '+OK\r\n'
+  }
+  fc.assert(
+    fc.property(
+      fc.array(prefix, { maxLength: 4 }),
+      fc.array(prefix, { minLength: 1, maxLength: 6 }),
+      (first, second) => {
+        const own = new LocalClient(server, authenticator({}, { tenant: acme, user: 'default' }))
+        const on = (prefixes: readonly string[]) =>
+          own.ask('CLIENT', 'TRACKING', 'ON', 'BCAST', ...prefixes.flatMap((one) => ['PREFIX', one]))
+        fc.pre(first.length > 0 && expected(first, []) === '+OK\r\n')
+        on(first)
+        expect(on(second)).toBe(expected(second, [...first].sort()))
+      },
+    ),
+    { numRuns: 300 },
+  )
 })
