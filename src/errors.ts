@@ -63,8 +63,8 @@ export const ERRORS = {
   },
   NEWSCRIPTS: {
     reply: 'RATELIMITED scripts.newPerMinute: <n>/m; retry after <n> ms',
-    when: 'EVAL or SCRIPT LOAD of a script that nobody has run before, and the tenant has brought scripts.newPerMinute of them within a minute; it was not executed',
-    cure: 'a script whose text is another one each time fills the memory of the server: let it take its values from KEYS and ARGV; or raise scripts.newPerMinute',
+    when: 'a script whose text is not at hand, because nobody has run it before or it has made room for others, and the tenant has brought scripts.newPerMinute of them within a minute; each 16 KiB of a text count as one; it was not executed',
+    cure: 'a script whose text is another one each time fills the memory of the server: let it take its values from KEYS and ARGV; or raise scripts.newPerMinute; where a tenant uses more texts than there is room for, raise scripts.memory',
   },
   REQUESTLIMIT: {
     reply: 'ERR request buffer limit reached',
@@ -140,11 +140,6 @@ export const ERRORS = {
     reply: 'UPSTREAMDOWN the upstream Redis sent bytes that are not RESP',
     when: "a reply cannot be parsed, or a key in it is outside the tenant's prefix; the upstream connection is closed",
     cure: 'check what listens at upstreams.<name>.url',
-  },
-  TOODEEP: {
-    reply: 'ERR executed, but its reply has more levels than can be read',
-    when: 'a script in a transaction returned more than 126 tables inside each other, and the reply to EXEC has to be read; outside of MULTI such a reply is passed on',
-    cure: 'return something flatter, or call the script outside of MULTI',
   },
   SHUTDOWN: {
     reply: 'UPSTREAMDOWN Keyward is shutting down',

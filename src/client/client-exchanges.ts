@@ -3,7 +3,6 @@ import type { Exchange, Via, Way } from '../commands/exchange.ts'
 import type { CommandSpec } from '../commands/spec.ts'
 import { ERROR_BYTES, type ErrorCode } from '../errors.ts'
 import type { ClientPolicy } from '../policies/policy.ts'
-import { TooDeep } from '../resp/reply-decoder.ts'
 import type { Session } from '../session/session.ts'
 import type { Connection } from '../upstream/connection.ts'
 import type { Node } from '../upstream/node.ts'
@@ -234,14 +233,10 @@ export abstract class ClientExchanges implements DispatchClient {
     try {
       bytes = x.mute && !x.inTransaction ? NO_BYTES : reviseReply(this, x, type, buf, start, end)
     } catch (error) {
-      // Deep is what its own script has made.
-      const code = error instanceof TooDeep ? 'TOODEEP' : 'BADUPSTREAM'
-      if (code === 'BADUPSTREAM') {
-        this.env.fault(error)
-        credible = false
-      }
-      this.stats.error(code)
-      bytes = ERROR_BYTES[code]
+      this.env.fault(error)
+      credible = false
+      this.stats.error('BADUPSTREAM')
+      bytes = ERROR_BYTES.BADUPSTREAM
     }
     // What the client gets: EXEC's array has answers of ours in it.
     x.meter?.replied(x.mute ? end - start : bytes.length)

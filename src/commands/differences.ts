@@ -194,11 +194,11 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     where: 'scripts',
     commands: 'eval eval_ro evalsha evalsha_ro script|load',
-    what: 'Of scripts that nobody has run before, a tenant may bring `scripts.newPerMinute` a minute, then RATELIMITED (docs/errors.md#newscripts). A script is at most `scripts.largest` long. cjson’s settings, and what tunes the collector of garbage, are not available.',
+    what: 'Of scripts whose texts are not at hand, as nobody has run them lately, a tenant may bring `scripts.newPerMinute` a minute, then RATELIMITED (docs/errors.md#newscripts). A script is at most `scripts.largest` long. cjson’s settings, and what tunes the collector of garbage, are not available.',
   },
   {
     where: 'SCRIPT FLUSH, SCRIPT EXISTS',
-    what: 'About the tenant’s own texts. After a FLUSH through another Keyward, one that has used a script lately goes on knowing it.',
+    what: 'About the tenant’s own texts. After a FLUSH through another Keyward, one that has used a script lately goes on knowing it. An EVAL between MULTI and EXEC makes its script known when it is queued.',
   },
   {
     where: 'SORT, SORT_RO',

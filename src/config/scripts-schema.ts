@@ -33,7 +33,7 @@ export const scripts = z
     newPerMinute: defaulted(
       count(1, 1_000_000),
       1000,
-      'Scripts that nobody has run before which one tenant may bring within a minute, by EVAL or SCRIPT LOAD. Redis before 7.4 keeps each for good, in 10 KiB and more. What comes beyond is answered RATELIMITED.',
+      'Scripts whose texts are not at hand which one tenant may bring within a minute; each 16 KiB of a text count as one. Redis before 7.4 keeps each new one for good, in 10 KiB and more. What comes beyond is answered RATELIMITED.',
     ),
   })
   .prefault({})

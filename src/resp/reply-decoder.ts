@@ -7,14 +7,10 @@ const LF = 0x0a
 const ZERO = 0x30
 const MAX_DEPTH = 128
 
-/** The reply may be one, but there is more inside of each other in it than is decoded. What comes after it is not in doubt. */
-export class TooDeep extends BadReply {
-  override name = 'TooDeep'
-}
-
 /**
  * Decodes the reply buf[start..end), which a ReplyScanner has found to be whole. Texts are views of `buf`. Throws
- * BadReply if the bytes are not exactly one reply, TooDeep over 128 levels or as many attributes in a row.
+ * BadReply if the bytes are not exactly one reply, also over 128 levels or as many attributes in a row, which no
+ * reply has that is decoded.
  */
 export function decodeReply(buf: Buffer, start: number, end: number): Reply {
   const decoder = new Decoder(buf, start, end)
@@ -46,7 +42,7 @@ class Decoder {
     let attribute: Reply | undefined
     for (let inRow = 1; this.pos < this.end && this.buf[this.pos] === ATTRIBUTE; inRow++) {
       // Each is a level of recursion when it is written again.
-      if (inRow > MAX_DEPTH) throw new TooDeep(`more than ${MAX_DEPTH} attributes in a row`)
+      if (inRow > MAX_DEPTH) throw new BadReply(`more than ${MAX_DEPTH} attributes in a row`)
       const next = this.plain(depth)
       next.attribute = attribute
       attribute = next
@@ -74,7 +70,7 @@ class Decoder {
       if (this.pos > this.end) throw new BadReply('reply ends too early')
       return reply
     }
-    if (length > 0 && depth === MAX_DEPTH) throw new TooDeep(`more than ${MAX_DEPTH} levels deep`)
+    if (length > 0 && depth === MAX_DEPTH) throw new BadReply(`more than ${MAX_DEPTH} levels deep`)
     reply.items = []
     let left = isPaired(type) ? 2 * length : length
     while (left > 0) {

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import type { RawClient } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
@@ -59,3 +60,43 @@ it('counts them, and says so in the log once', async () => {
   const refused = keyward.log.filter((line) => JSON.stringify(line).includes('NEWSCRIPTS'))
   expect(refused).toHaveLength(1)
 })
+
+describe('texts that make room for others', () => {
+  let small: Keyward
+  let one: RawClient
+  let two: RawClient
+
+  beforeAll(async () => {
+    small = await startKeyward(configFor(redis, { scripts: { newPerMinute: 60, memory: '256KiB' } }))
+    one = await small.connect({ password: 'acme' })
+    two = await small.connect({ password: 'beta' })
+  })
+  afterAll(() => {
+    one?.destroy()
+    two?.destroy()
+    small?.stop()
+  })
+
+  const long = (n: number) => `return ${n} -- ${'x'.repeat(60_000)}`
+
+  it('SCRIPT EXISTS and EVALSHA say the same of one that was there', async () => {
+    const shas = ['return 1 -- used once', 'return 2 -- used by its SHA'].map((text) => [text, sha1(text)] as const)
+    for (const [text] of shas) await one.command('EVAL', text, 0)
+    expect(await one.command('EVALSHA', shas[1][1], 0)).toBe(':2\r\n')
+    expect(await one.command('SCRIPT', 'EXISTS', shas[0][1], shas[1][1])).toBe('*2\r\n:1\r\n:1\r\n')
+    for (let i = 0; i < 10; i++) expect(await two.command('EVAL', long(i), 0)).toBe(`:${i}\r\n`)
+    expect(await one.command('SCRIPT', 'EXISTS', shas[0][1], shas[1][1])).toBe('*2\r\n:0\r\n:1\r\n')
+    expect(await one.command('EVALSHA', shas[0][1], 0)).toMatch(/^-NOSCRIPT /)
+    expect(await one.command('EVALSHA', shas[1][1], 0)).toBe(':2\r\n')
+  })
+
+  it('are counted again when they are brought again, by their size, also by EVALSHA', async () => {
+    const replies: string[] = []
+    for (let i = 0; i < 20; i++) replies.push(await two.command('EVAL', long(i % 10), 0))
+    expect(replies.filter((reply) => reply.startsWith('-RATELIMITED')).length).toBeGreaterThan(10)
+    expect(await two.command('EVALSHA', sha1(long(0)), 0)).toMatch(/^-(RATELIMITED|NOSCRIPT) /)
+    expect(await one.command('EVAL', 'return 3', 0)).toBe(':3\r\n')
+  })
+})
+
+const sha1 = (text: string) => createHash('sha1').update(text).digest('hex')

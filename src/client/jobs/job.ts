@@ -24,8 +24,10 @@ export interface JobScripting {
   mayRunOn(tenant: Tenant, node: Node): boolean
   /** The reply to a command that may not be run, for this reason. */
   refusal(client: DispatchClient, command: string, reason: string): Buffer
-  /** The error for a script that is one new script too many; undefined: it may come. */
-  readonly reader: { overRate(client: DispatchClient, command: string, sha: string): string | undefined }
+  /** overRate: the error for a script that is one too many whose text is not at hand; undefined: it may come. */
+  readonly reader: {
+    overRate(client: DispatchClient, command: string, sha: string, bytes: number): string | undefined
+  }
 }
 
 /** Of one tenant. */

@@ -20,7 +20,7 @@ export const load: Job = async (call) => {
   const sha = shaOf(text)
   const { walls } = caller.node
   if (walls.refused && !tenant.trustedScripts.has(sha)) throw refusal(call, walls.refusal)
-  const overRate = scripting.reader.overRate(call.client, 'script|load', sha)
+  const overRate = scripting.reader.overRate(call.client, 'script|load', sha, text.length)
   if (overRate !== undefined) throw new Refused(Buffer.from(`-${overRate}\r\n`))
   const script = scripting.scripts.of(text, tenant, sha)
   try {
@@ -41,8 +41,10 @@ export const exists: Job = async ({ args, caller, env, reply, tenant }) => {
   const found: boolean[] = []
   for (const arg of args.slice(2)) {
     const sha = arg.toString('latin1').toLowerCase()
+    // Of one that is not kept upstream yet, the text may have made room for others.
     const known = scripts.knows(tenant, sha)
-    found.push(known !== undefined || (/^[0-9a-f]{40}$/.test(sha) && (await store.has(caller, tenant.name, sha))))
+    const here = known !== undefined && (known.stored || scripts.get(sha, tenant) !== undefined)
+    found.push(here || (/^[0-9a-f]{40}$/.test(sha) && (await store.has(caller, tenant.name, sha))))
   }
   reply.array(found.length)
   for (const is of found) reply.integer(is ? 1 : 0)

@@ -73,13 +73,13 @@ export class Scripting {
     if (script !== undefined && this.isReady(node, run, way)) {
       this.aim(x, run, node, way)
       outgoing.charge(client, x, x.size)
-      if (this.remember(tenant, script)) this.keep(client, script)
     } else {
       outgoing.charge(client, x, request.end - request.start)
       x.way = 'apart'
       x.errand = new Preparation(x, run, client, way, this)
       this.prepared++
     }
+    if (script !== undefined && this.remember(tenant, script)) this.keep(client, script)
     client.router.send(x, node)
   }
 

@@ -6,7 +6,7 @@ import type { Node } from '../../upstream/node.ts'
 import type { DispatchClient } from '../dispatch-client.ts'
 import { Refused } from '../jobs/refused.ts'
 import type { Transaction } from '../transaction.ts'
-import { mayRun } from './script-reader.ts'
+import { mayRun, type ScriptReader } from './script-reader.ts'
 import { NO_SCRIPT_LINE, type ScriptRun } from './script-run.ts'
 import type { Scripts } from './scripts.ts'
 import type { ScriptStore } from './store.ts'
@@ -16,6 +16,7 @@ import { tenantAtServer } from './tenant-at-server.ts'
 export interface PreparationHost {
   readonly scripts: Scripts
   readonly store: ScriptStore
+  readonly reader: Pick<ScriptReader, 'overRate'>
   callerOf(client: DispatchClient, receivedAt: number): Caller
   /** Gives x, whose script is known, its bytes. */
   aim(x: Exchange, run: ScriptRun, node: Node, way: Way, tx?: Transaction): void
@@ -91,10 +92,16 @@ export class Preparation implements Errand {
 
   /** False: the tenant has no script of this SHA. */
   private async findText(caller: Caller): Promise<boolean> {
-    const { run, scripting } = this
+    const { client, run, scripting, x } = this
     const { sha, tenant } = run
     const text = await scripting.store.text(caller, tenant.name, sha)
-    if (text === undefined) return false
+    if (text === undefined) {
+      scripting.scripts.forget(tenant.name, sha)
+      return false
+    }
+    const overRate = scripting.reader.overRate(client, x.spec.name, sha, text.length)
+    // Others in its transaction are sent: it is counted alone.
+    if (overRate !== undefined && !this.member) throw new Refused(Buffer.from(`-${overRate}\r\n`))
     run.script = scripting.scripts.of(text, tenant)
     // Whatever is there: a text is what its SHA says.
     if (run.script.sha !== sha) return false

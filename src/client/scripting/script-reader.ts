@@ -54,7 +54,7 @@ export class ScriptReader {
       answers.notOpen(client, spec, node.walls.refusal, request)
       return undefined
     }
-    const overRate = byText ? this.overRate(client, spec.name, sha) : undefined
+    const overRate = byText ? this.overRate(client, spec.name, sha, named.length) : undefined
     if (overRate !== undefined) {
       answers.refuse(client, overRate)
       return undefined
@@ -65,13 +65,13 @@ export class ScriptReader {
     return new ScriptRun(tenant, spec.name, sha, script, rest, request.argc - 1)
   }
 
-  /** The error for a script that is one new script too many; undefined: it may come. */
-  overRate(client: DispatchClient, command: string, sha: string): string | undefined {
+  /** The error for a script, of a text of so many bytes, that is one too many whose text is not at hand; undefined: it may come. */
+  overRate(client: DispatchClient, command: string, sha: string, bytes: number): string | undefined {
     const { env, newTexts, scripts } = this
     const tenant = client.session.tenant as Tenant
-    if (!scripts.isNew(sha, tenant)) return undefined
+    if (scripts.get(sha, tenant) !== undefined) return undefined
     const { now } = env.clock
-    const wait = newTexts.take(tenant, now)
+    const wait = newTexts.take(tenant, bytes, now)
     if (wait === 0) return undefined
     client.stats.error('NEWSCRIPTS')
     env.notices.declined(tenant.name, command, 'NEWSCRIPTS', now)

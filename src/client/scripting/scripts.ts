@@ -71,11 +71,6 @@ export class Scripts {
     return this.get(sha, tenant) ?? this.wrap(text, tenant)
   }
 
-  /** As far as is known here, neither the tenant has it nor any other one. */
-  isNew(sha: string, tenant: Tenant): boolean {
-    return this.knows(tenant, sha) === undefined && this.get(sha, tenant) === undefined
-  }
-
   /** The script of this SHA, if its text is at hand. */
   get(sha: string, tenant: Tenant): Script | undefined {
     return this.texts.get(keyOf(sha, tenant))

@@ -36,7 +36,11 @@ export class LuaTokens {
   is(i: number, word: string): boolean {
     if (i < 0 || i >= this.count || this.end[i] - this.start[i] !== word.length) return false
     const kind = this.kind[i]
-    return (kind === TOKEN.SYMBOL || kind === TOKEN.NAME) && this.word(i) === word
+    if (kind !== TOKEN.SYMBOL && kind !== TOKEN.NAME) return false
+    // No string is made for a comparison: there are many for each token, and a text may have half a million tokens.
+    const start = this.start[i]
+    for (let at = 0; at < word.length; at++) if (this.text[start + at] !== word.charCodeAt(at)) return false
+    return true
   }
 
   private read(): boolean {

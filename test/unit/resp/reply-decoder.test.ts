@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decodeReply, encodeReply, TooDeep } from '../../../src/resp/reply-decoder.ts'
+import { decodeReply, encodeReply } from '../../../src/resp/reply-decoder.ts'
 import { BadReply } from '../../../src/resp/reply-scanner.ts'
 import type { Reply } from '../../../src/resp/types.ts'
 
@@ -114,9 +114,9 @@ describe('decoding', () => {
 
   test('depth and rows of attributes are limited', () => {
     expect(encodeReply(decode(`${'*1\r\n'.repeat(128)}*0\r\n`)).length).toBe(129 * 4)
-    expect(() => decode(`${'*1\r\n'.repeat(129)}+x\r\n`)).toThrow(TooDeep)
-    expect(() => decode(`${'*1\r\n'.repeat(10_000)}+x\r\n`)).toThrow(TooDeep)
-    expect(() => decode(`${'|0\r\n'.repeat(100_000)}+x\r\n`)).toThrow(TooDeep)
+    expect(() => decode(`${'*1\r\n'.repeat(129)}+x\r\n`)).toThrow(BadReply)
+    expect(() => decode(`${'*1\r\n'.repeat(10_000)}+x\r\n`)).toThrow(BadReply)
+    expect(() => decode(`${'|0\r\n'.repeat(100_000)}+x\r\n`)).toThrow(BadReply)
   })
 })
 
