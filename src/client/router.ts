@@ -132,6 +132,12 @@ export class Router {
       client.finish(x, x.spec.name === 'wait' ? NO_REPLICA : NO_REPLICA_AOF)
       return true
     }
+    if (x.as !== undefined && this.pin !== undefined && this.lacksWall(x, x.as.name)) {
+      if (client.pending > 0) return false
+      // What is watched is given up, so EXEC will abort: the script must not run as somebody else, and the next WATCH knows.
+      this.dropPin()
+      client.pinLost()
+    }
     const pin = this.pin
     if (pin !== undefined && this.pinUse === way && (way === 'transaction' || (client.pending === 0 && !pin.retired))) {
       client.pending++
@@ -152,6 +158,11 @@ export class Router {
       this.wanted = true
     }
     return false
+  }
+
+  /** x, a script behind WATCH, runs as this user, and the pin was made when nobody knew that there would be one. */
+  private lacksWall(x: Exchange, user: string): boolean {
+    return x.way === 'transaction' && this.pinUse === 'transaction' && !x.inTransaction && this.pin?.as !== user
   }
 
   /** x goes nowhere now: its delay is not over, or ended with an answer. */

@@ -27,7 +27,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     where: 'WATCH',
-    what: 'HELLO with another protocol, and AUTH as another tenant, between WATCH and EXEC make that EXEC answer EXECABORT: what was watched is bound to an upstream connection that no longer fits.',
+    what: 'HELLO with another protocol, and AUTH as another tenant, between WATCH and EXEC make that EXEC answer EXECABORT: what was watched is bound to an upstream connection that no longer fits. So does the very first script of a tenant.',
   },
   {
     where: 'WAIT 0',
@@ -179,7 +179,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     where: 'scripts',
     commands: 'eval eval_ro evalsha evalsha_ro',
-    what: 'The line at the end of an error (`on @user_script:<line>`) is 0, or that of the caller, when `redis.call` or `error` was called by `return` under a name of the script’s own; it is 1 when a script wrote to a field of `redis` or `_G`. `redis.call` of a command that has keys, without any argument, is answered `Lua redis lib command arguments must be strings or integers`. Levels of `error` over 2 may count a function of the prologue’s.',
+    what: 'The line at the end of an error (`on @user_script:<line>`) is 0, or that of the caller, when `redis.call` or `error` was called by `return` under a name of the script’s own, or another function of `redis`, or one without parentheses; it is 1 when a script wrote to a field of `redis` or `_G`. `redis.call` of a command that has keys, without any argument, or of a number, is answered `Lua redis lib command arguments must be strings or integers`. Levels of `error` over 2 may count a function of the prologue’s.',
   },
   {
     where: 'scripts',
@@ -198,7 +198,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     where: 'SCRIPT FLUSH, SCRIPT EXISTS',
-    what: 'About the tenant’s own texts. After a FLUSH through another Keyward, one that has used a script lately goes on knowing it. An EVAL between MULTI and EXEC makes its script known when it is queued.',
+    what: 'About the tenant’s own texts. After a FLUSH through another Keyward, one that has used a script lately goes on knowing it. An EVAL between MULTI and EXEC makes its script known when it is queued. NOSCRIPT has the words of Redis, also in front of Valkey.',
   },
   {
     where: 'SORT, SORT_RO',

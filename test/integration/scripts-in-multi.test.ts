@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
+import { eventually } from '../helpers/places.ts'
 import { type RawClient, request } from '../helpers/raw-client.ts'
 import { type RedisServer, startRedis } from '../helpers/redis.ts'
 
@@ -100,4 +101,26 @@ test('what a script says in a transaction is passed on as it came, however deep 
   const numbers = Array.from({ length: 200_000 }, (_, i) => `:${(i + 1) % 10}\r\n`).join('')
   const nested = `${'*1\r\n'.repeat(300)}*0\r\n`
   expect(reply === `*5\r\n+PONG\r\n${nested}-MINE k\r\n*200000\r\n${numbers}:1\r\n`).toBe(true)
+})
+
+test('behind WATCH: the very first script of a tenant, and scripts on another connection than the one that watched', async () => {
+  const aborted = /^-EXECABORT /
+  const client = await keyward.connect({ password: 'beta' })
+  await client.command('WATCH', 'k')
+  expect(await client.command('GET', 'k')).toBe('$-1\r\n')
+  expect(await client.command('EVAL', "return redis.call('SET', 'k', 1)", 0)).toBe('+OK\r\n')
+  expect(await client.command('MULTI')).toBe('+OK\r\n')
+  expect(await client.command('EXEC')).toMatch(aborted)
+  // From then on it is known.
+  await client.command('WATCH', 'k')
+  expect(await client.command('EVAL', 'return 1', 0)).toBe(':1\r\n')
+  await client.command('MULTI')
+  expect(await client.command('EXEC')).toBe('*0\r\n')
+  await client.command('WATCH', 'k')
+  await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal')
+  await eventually(async () => (await client.command('GET', 'k')).startsWith('$'))
+  expect(await client.command('EVAL', 'return 2', 0)).toBe(':2\r\n')
+  await client.command('MULTI')
+  expect(await client.command('EXEC')).toMatch(aborted)
+  client.destroy()
 })
