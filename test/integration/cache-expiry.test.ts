@@ -59,20 +59,33 @@ async function untilItChanges(
   return { first, second, asked, upstream: seen[words[0].toLowerCase()] ?? 0 }
 }
 
+/** Asks until there is no such key any more. The latest moment at which it was still told what had been there; 0: it was gone at once. */
+async function lastTold(key: string): Promise<number> {
+  let told = 0
+  const gone = async () => {
+    const at = performance.now()
+    const reply = await client.command('GET', key)
+    if (reply !== '$-1\r\n') told = at
+    return reply === '$-1\r\n'
+  }
+  expect(await eventually(gone)).toBe(true)
+  return told
+}
+
 test.each([
-  ['PSETEX', ['PSETEX', 'acme:k', '700', 'v']],
+  ['PSETEX', ['PSETEX', 'acme:k', '1200', 'v']],
   ['SET EX', ['SET', 'acme:k', 'v', 'EX', '1']],
-  ['PEXPIRE', ['SET', 'acme:k', 'v'], ['PEXPIRE', 'acme:k', '600']],
+  ['PEXPIRE', ['SET', 'acme:k', 'v'], ['PEXPIRE', 'acme:k', '1200']],
 ] as const)('the key has a time to live: %s', async (_, ...commands) => {
   // Without this the server would tell that the key is gone: it must be known without that.
   await bare.command('DEBUG', 'SET-ACTIVE-EXPIRE', 0)
   await start()
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     for (const words of commands) await bare.command(...words)
     const life = Number((await bare.command('PTTL', 'acme:k')).slice(1))
     const ends = performance.now() + life
     // The key was missing, and that was remembered.
-    expect(await eventually(async () => (await client.command('GET', 'k')) === '$1\r\nv\r\n', 500)).toBe(true)
+    expect(await eventually(async () => (await client.command('GET', 'k')) === '$1\r\nv\r\n', 1000)).toBe(true)
     const { first, second, asked, upstream } = await untilItChanges('GET', 'k')
     expect([first, second]).toEqual(['$1\r\nv\r\n', '$-1\r\n'])
     // PTTL was asked a moment before `ends` was taken, and is rounded.
@@ -96,8 +109,8 @@ test.each([
   await bare.command('DEBUG', 'SET-ACTIVE-EXPIRE', 0)
   await start()
   await bare.command(...write)
-  await bare.command('PEXPIRE', raw, 1000)
-  const ends = performance.now() + 1000
+  await bare.command('PEXPIRE', raw, 1500)
+  const ends = performance.now() + 1500
   const { first, second, asked, upstream } = await untilItChanges(...words)
   expect([first, second]).toEqual([before, after])
   expect(asked).toBeLessThanOrEqual(ends + 2)
@@ -107,8 +120,8 @@ test.each([
 test('a read in a pipeline leaves nothing that outlives the key', async () => {
   await bare.command('DEBUG', 'SET-ACTIVE-EXPIRE', 0)
   await start()
-  await bare.command('SET', 'acme:k', 'v', 'PX', 700)
-  const ends = performance.now() + 700
+  await bare.command('SET', 'acme:k', 'v', 'PX', 1500)
+  const ends = performance.now() + 1500
   // ECHO makes the reads behind it go upstream by themselves.
   await client.exchange(Buffer.concat([request('GET', 'other'), request('GET', 'k'), request('GET', 'k')]), 3)
   const { second, asked } = await untilItChanges('GET', 'k')
@@ -122,20 +135,17 @@ test('a life that was made shorter or longer, by others and by oneself', async (
   await client.command('SET', 'k', 'v', 'PX', 3_600_000)
   expect(await hits(client, bare, 'k')).toBe(true)
   expect(await client.command('PEXPIRE', 'k', 300)).toBe(':1\r\n')
-  let { asked, second } = await untilItChanges('GET', 'k')
-  expect(second).toBe('$-1\r\n')
+  await lastTold('k')
 
-  await client.command('SET', 'k', 'v', 'PX', 400)
-  const wouldEnd = performance.now() + 400
+  await client.command('SET', 'k', 'v', 'PX', 1000)
+  const wouldEnd = performance.now() + 1000
   expect(await client.command('PERSIST', 'k')).toBe(':1\r\n')
   while (performance.now() < wouldEnd + 100) expect(await client.command('GET', 'k')).toBe('$1\r\nv\r\n')
 
   expect(await hits(client, bare, 'k')).toBe(true)
   await bare.command('PEXPIRE', 'acme:k', 1)
   const ended = performance.now()
-  ;({ asked, second } = await untilItChanges('GET', 'k'))
-  expect(second).toBe('$-1\r\n')
-  expect(asked - ended).toBeLessThan(MAX_STALENESS)
+  expect((await lastTold('k')) - ended).toBeLessThan(MAX_STALENESS)
 })
 
 test('maxAge: asked again behind it, and not before, within the jitter', async () => {
