@@ -311,6 +311,8 @@ export abstract class ClientExchanges implements DispatchClient {
 
   forsakeTransaction(): void {
     this.router.dropPin()
+    // What the next connection has not watched must not be executed there.
+    this.router.spoilTransaction(ERROR_BYTES.EXECABORT)
     if (this.transaction?.active) this.transaction.lost = true
   }
 

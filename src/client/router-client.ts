@@ -22,6 +22,8 @@ export interface RouterClient extends ExchangeClient {
   enterDelayed(x: Exchange): void
   /** x, which blocks, is about to go to its pin. */
   blocking(x: Exchange): void
+  /** Gives up the pin and what was watched on it: EXEC will abort. */
+  forsakeTransaction(): void
   /** Answers x, which was not sent. */
   finish(x: Exchange, bytes: Buffer): void
 }

@@ -134,9 +134,8 @@ export class Router {
     }
     if (x.as !== undefined && this.pin !== undefined && this.lacksWall(x, x.as.name)) {
       if (client.pending > 0) return false
-      // What is watched is given up, so EXEC will abort: the script must not run as somebody else, and the next WATCH knows.
-      this.dropPin()
-      client.pinLost()
+      // What is watched is given up, and EXEC aborts, read or not: the script must not run as somebody else, and the next WATCH knows.
+      client.forsakeTransaction()
     }
     const pin = this.pin
     if (pin !== undefined && this.pinUse === way && (way === 'transaction' || (client.pending === 0 && !pin.retired))) {

@@ -111,6 +111,23 @@ test('behind WATCH: the very first script of a tenant, and scripts on another co
   expect(await client.command('EVAL', "return redis.call('SET', 'k', 1)", 0)).toBe('+OK\r\n')
   expect(await client.command('MULTI')).toBe('+OK\r\n')
   expect(await client.command('EXEC')).toMatch(aborted)
+  // In one write, too: what was watched has changed meanwhile, for all that is known.
+  const other = await startKeyward(configFor(redis))
+  const fresh = await other.connect({ password: 'beta' })
+  await redis.cli('FLUSHALL')
+  expect(await fresh.command('WATCH', 'w')).toBe('+OK\r\n')
+  const piece = [
+    // The script waits for the one in front of it while EXEC is read.
+    request('GET', 'w'),
+    ...[request('EVAL', "return redis.call('SET', 'w', 'by the script')", 0), request('MULTI')],
+    ...[request('SET', 'w', 'by EXEC'), request('EXEC'), request('GET', 'w')],
+  ]
+  const replies = (await fresh.exchange(Buffer.concat(piece), 6)).map(String)
+  expect(replies.slice(0, 4)).toEqual(['$-1\r\n', '+OK\r\n', '+OK\r\n', '+QUEUED\r\n'])
+  expect(replies[4]).toMatch(aborted)
+  expect(replies[5]).toBe('$13\r\nby the script\r\n')
+  fresh.destroy()
+  other.stop()
   // From then on it is known.
   await client.command('WATCH', 'k')
   expect(await client.command('EVAL', 'return 1', 0)).toBe(':1\r\n')
