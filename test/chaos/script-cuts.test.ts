@@ -81,7 +81,7 @@ const denied = async () =>
 /** How long the piece of one script is: two logins and EVALSHA. */
 const PIECE = 260
 
-it('cut after any byte of the piece, on the way there or back', { timeout: 240_000 }, async () => {
+it('cut after any byte of the piece, on the way there or back', { timeout: 60_000 + CUTS * 150 }, async () => {
   let lost = 0
   let cuts = 0
   const count = async (name: string) => Number(await redis.cli('GET', `${name}:n`))
