@@ -68,9 +68,13 @@ function readSent(x: Sent): SentArguments {
   const bytes = Buffer.allocUnsafeSlow(Math.min(x.size, shown * most))
   const offsets = new Int32Array(2 * Math.max(count, shown))
   const lengths: number[] = []
+  /** Where they are in the request. */
+  const whole = new Int32Array(offsets.length)
   let used = 0
   for (let i = 0; i < shown; i++) {
     const length = reader.number()
+    whole[2 * i] = reader.at
+    whole[2 * i + 1] = reader.at + length
     offsets[2 * i] = used
     used += reader.copy(length, Math.min(length, most), bytes, used)
     offsets[2 * i + 1] = used
@@ -79,7 +83,13 @@ function readSent(x: Sent): SentArguments {
   offsets.fill(used, 2 * shown)
   const keys = new KeyList()
   if (x.spec.channel > 0) keys.push(x.spec.channel)
-  else if (prefix.length > 0) findKeys(x.spec, new ArgView().set(bytes, count, offsets), keys)
+  else if (prefix.length > 0) {
+    // A quirk looks at what arguments hold, perhaps far behind what is shown: the `*` of a pattern of SORT's.
+    const view = new ArgView()
+    if (x.spec.quirk.keys === undefined) view.set(bytes, count, offsets)
+    else view.set(x.tail === undefined ? reader.head : Buffer.concat([reader.head, x.tail]), count, whole)
+    findKeys(x.spec, view, keys)
+  }
   for (let k = 0; k < keys.count; k++) {
     const i = keys.at[k]
     if (i >= shown) continue
@@ -94,9 +104,10 @@ function readSent(x: Sent): SentArguments {
 
 /** Reads x's request, `*n`, then `$length` and bytes for each, across the border of its two pieces. */
 class Reader {
-  private readonly head: Buffer
+  readonly head: Buffer
   private readonly tail: Buffer
-  private at = 0
+  /** Where the next byte is, counted over both pieces. */
+  at = 0
 
   constructor(x: Sent) {
     this.head = x.bytes.subarray(x.start, x.end)

@@ -124,6 +124,9 @@ describe('an entry', () => {
     ['MOVE', 'k', '1'],
     ['COPY', 'z', 'copied', 'DB', '2'],
     ['SORT', 'l', 'BY', 'w_*', 'GET', 'o_*', 'STORE', 'to'],
+    // What makes it the pattern of a key is not among the bytes that are shown.
+    ['SORT', 'l', 'BY', `${'w'.repeat(300)}*`, 'GET', '#'],
+    ['SORT', 'l', 'BY', `${'w'.repeat(300_000)}*`],
     ['LPUSH', 'k'],
     ['INCR', 'z'],
     ['EVALSHA'],
