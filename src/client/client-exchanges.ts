@@ -318,6 +318,8 @@ export abstract class ClientExchanges implements DispatchClient {
 
   pinLost(): void {
     this.router.pinLost()
+    // Something was watched there, or begun.
+    if (!this.pinClean) this.router.spoilTransaction(ERROR_BYTES.EXECABORT)
     if (this.transaction?.active) this.transaction.lost = true
   }
 

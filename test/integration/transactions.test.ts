@@ -142,3 +142,17 @@ test('nothing is executed before EXEC, and all of it at once', async () => {
   await all(one, 'EXEC')
   expect(await all(two, 'MGET a b')).toEqual(['*2\r\n$1\r\n1\r\n$1\r\n1\r\n'])
 })
+
+test('the connection of a WATCH is lost while its EXEC, which was read already, waits behind a walk: it is not executed', async () => {
+  await bare.command('EVAL', "for i = 1, 200000 do redis.call('SET', 'other:' .. i, '') end", 0)
+  const client = await connect()
+  expect(await client.command('WATCH', 'k')).toBe('+OK\r\n')
+  const pin = /^id=(\d+) .*cmd=watch /m.exec(await bare.command('CLIENT', 'LIST'))?.[1] as string
+  const piece = [request('DBSIZE'), request('MULTI'), request('SET', 'k', 'late'), request('EXEC'), request('GET', 'k')]
+  client.send(Buffer.concat(piece))
+  expect(await bare.command('CLIENT', 'KILL', 'ID', pin)).toBe(':1\r\n')
+  await bare.command('SET', 'acme:k', 'of somebody else')
+  const replies = (await client.replies(5)).map(String)
+  expect(replies[3]).toMatch(/^-EXECABORT /)
+  expect(replies[4]).toBe('$16\r\nof somebody else\r\n')
+})
