@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { isDeepStrictEqual } from 'node:util'
 import type { NearCaches } from './client/cache-stats.ts'
 import { ClientConnection } from './client/connection.ts'
 import { Delays } from './client/delays.ts'
@@ -8,45 +7,41 @@ import { Dispatcher } from './client/dispatcher.ts'
 import { SocketEndpoint } from './client/endpoint.ts'
 import type { ClientEnv } from './client/env.ts'
 import { Gates } from './client/gates.ts'
-import { type Bound, Listener } from './client/listener.ts'
+import type { Bound } from './client/listener.ts'
 import { Memory } from './client/memory.ts'
 import { Notices } from './client/notices.ts'
 import { familyOf, Stats } from './client/stats.ts'
 import { TenantServer, type TenantServerHost } from './client/tenant-server.ts'
 import { type TrackingEnv, Trackings } from './client/tracking/trackings.ts'
 import type { CommandTable } from './commands/lookup.ts'
+import type { Offers } from './commands/offers.ts'
 import { isReviewed } from './commands/open-to.ts'
 import type { ServerView } from './commands/spec.ts'
 import { buildTable } from './commands/table.ts'
 import type { Config } from './config/config.ts'
 import { diffNamespaces } from './config/namespaces.ts'
+import { type Door, Doors } from './doors.ts'
 import { ForeignKey } from './keyspace/rewrite-reply.ts'
 import { Clock } from './lib/clock.ts'
 import { PerSecond } from './lib/per-second.ts'
 import { Turn } from './lib/turn.ts'
 import { Operator } from './operator.ts'
-import { buildAuthenticator } from './policies/auth.ts'
 import { Chains } from './policies/chains.ts'
 import { buildPolicies, type Policies } from './policies/index.ts'
 import type { ClientPolicy } from './policies/policy.ts'
 import { ReplyWriter } from './resp/reply-writer.ts'
-import { type Authenticator, Session } from './session/session.ts'
-import { keyPrefix, type Tenant, type TtlRule } from './session/tenant.ts'
+import { Session } from './session/session.ts'
+import type { Tenant } from './session/tenant.ts'
 import { Caller } from './upstream/caller.ts'
 import type { Hearer } from './upstream/invalidations/hearer.ts'
 import type { Node } from './upstream/node.ts'
-import type { UpstreamOptions } from './upstream/options.ts'
-import { Upstream } from './upstream/upstream.ts'
+import type { Upstream } from './upstream/upstream.ts'
+import { UpstreamSet } from './upstream-set.ts'
 
 export interface ProxyLog {
   info(fields: object, text: string): void
   warn(fields: object, text: string): void
   error(fields: object, text: string): void
-}
-
-interface Door {
-  readonly listener: Listener
-  authenticator: Authenticator
 }
 
 /** Builds every part from a Config and wires them; starts, reloads, drains and stops. Knows nothing of cli and admin. */
@@ -77,10 +72,8 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
   private readonly policies: Policies
   private readonly chains: Chains
   readonly operations = new Operator(this)
-  readonly upstreams = new Map<string, Upstream>()
-  /** Replaced by a reload, with something left to end. */
-  private retired: readonly Upstream[] = []
-  private doors: Door[] = []
+  private readonly pool: UpstreamSet
+  private readonly doors = new Doors((socket, door) => this.accept(socket, door))
   private readonly statsOf = new Map<string, Stats>()
   private readonly indices = new Map<string, number>()
   private nextId = 1
@@ -102,10 +95,22 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
       indexOf: (tenant: Tenant) => this.indexOf(tenant),
     }
     this.policies = buildPolicies(policyEnv)
+    const nodeEnv = {
+      turn: this.turn,
+      clock: this.clock,
+      log: this.log,
+      fault: this.fault,
+      reviewed: (name: string, offers: Offers | undefined) => isReviewed(this.table, name, offers),
+    }
+    this.pool = new UpstreamSet(nodeEnv, this.policies.cache)
     this.chains = new Chains(this.policies.order, policyEnv)
     this.chains.renew(config.tenants.values())
     this.keepSlowLogs()
-    for (const options of config.upstreams.values()) this.upstreams.set(options.name, this.openUpstream(options))
+    for (const options of config.upstreams.values()) this.pool.add(options)
+  }
+
+  get upstreams(): ReadonlyMap<string, Upstream> {
+    return this.pool.byName
   }
 
   get scriptLimits() {
@@ -114,32 +119,6 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
 
   callerOf(tenant: Tenant, tenantIndex: number, receivedAt?: number): Caller {
     return new Caller(() => this.node(tenant), tenantIndex, receivedAt)
-  }
-
-  /** Replicas are looked at as often as the most demanding of their tenants needs. */
-  private followReplicas(): void {
-    for (const [name, upstream] of this.upstreams) {
-      let least: number | undefined
-      for (const { upstream: at, replicas } of this.config.tenants.values()) {
-        if (at === name && replicas.read === 'prefer') least = Math.min(least ?? replicas.maxLag, replicas.maxLag)
-      }
-      upstream.replicas.readBy(least)
-    }
-  }
-
-  /** Where an expiry has to follow writes, the upstream's user must be allowed to set it. */
-  private followExpiries(): void {
-    for (const [name, { primary }] of this.upstreams) {
-      const needs = [...this.config.tenants.values()].find(
-        ({ upstream, ttl }) => upstream === name && ttl.some(expires),
-      )
-      primary.facts.expiry.want(needs && keyPrefix(needs, 0).toString('latin1'))
-    }
-  }
-
-  /** Writes are heard of where somebody caches what they change. */
-  private followWrites(): void {
-    for (const [name, { cacheSource }] of this.upstreams) cacheSource.feed.track(this.policies.cache.prefixesOf(name))
   }
 
   get caches(): NearCaches {
@@ -155,43 +134,15 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
     }
   }
 
-  private openUpstream(options: UpstreamOptions): Upstream {
-    const upstream = new Upstream(options, {
-      turn: this.turn,
-      clock: this.clock,
-      log: this.log,
-      fault: this.fault,
-      reviewed: (name, offers) => isReviewed(this.table, name, offers),
-    })
-    const { feed } = upstream.cacheSource
-    feed.onInvalidated = (rawKey) => this.policies.cache.invalidated(rawKey)
-    feed.onEverything = () => this.policies.cache.everything(options.name)
-    return upstream
-  }
-
   /** Listens, and begins to connect upstream without waiting for it. Rejects when an address cannot be had. */
   async start(): Promise<void> {
-    for (const options of this.config.listeners) {
-      const door: Door = {
-        listener: new Listener(options, (socket) => this.accept(socket, door)),
-        authenticator: buildAuthenticator(this.config.tenants.values(), options),
-      }
-      this.doors.push(door)
-    }
-    try {
-      await Promise.all(this.doors.map((door) => door.listener.listen()))
-    } catch (error) {
-      for (const door of this.doors) door.listener.close()
-      throw error
-    }
-    for (const upstream of this.upstreams.values()) upstream.start()
-    this.followReplicas()
-    this.followExpiries()
-    this.followWrites()
+    await this.doors.open(this.config.listeners, this.config.tenants.values())
+    this.pool.start()
+    this.pool.serve(this.config.tenants.values())
   }
 
   get bound(): readonly Bound[] {
-    return this.doors.map((door) => door.listener.bound)
+    return this.doors.bound
   }
 
   private accept(socket: Socket, door: Door): void {
@@ -306,10 +257,8 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
   /** Why this process should or should not get traffic. */
   ready(): { ready: boolean; reason: string } {
     if (this.draining) return { ready: false, reason: 'draining' }
-    for (const upstream of this.upstreams.values()) {
-      const reason = upstream.unready(this.clock.now)
-      if (reason !== undefined) return { ready: false, reason: `upstream ${upstream.options.name} ${reason}` }
-    }
+    const reason = this.pool.unready(this.clock.now)
+    if (reason !== undefined) return { ready: false, reason }
     return { ready: true, reason: 'ready' }
   }
 
@@ -331,25 +280,7 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
     this.memory.limit = config.memory
     this.tracking.renew(config.tracking)
     this.keepSlowLogs()
-    const retired: [Upstream, Upstream | undefined][] = []
-    for (const [name, options] of config.upstreams) {
-      const old = this.upstreams.get(name)
-      if (old !== undefined && isDeepStrictEqual(before.upstreams.get(name), options)) continue
-      const upstream = this.openUpstream(options)
-      this.upstreams.set(name, upstream)
-      if (old !== undefined) {
-        upstream.succeed(old)
-        retired.push([old, upstream])
-      }
-      upstream.start()
-    }
-    for (const [name, upstream] of this.upstreams) {
-      if (config.upstreams.has(name)) continue
-      this.upstreams.delete(name)
-      retired.push([upstream, undefined])
-    }
-    this.followReplicas()
-    this.followExpiries()
+    const replaced = this.pool.replace(before, config)
     for (const { name, upstream } of before.tenants.values()) {
       if (config.tenants.has(name)) continue
       this.dispatcher.scripting.scripts.forget(name)
@@ -358,15 +289,11 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
       this.upstreams.get(upstream)?.primary.walls.remove(name)
     }
     this.chains.renew(config.tenants.values())
-    this.followWrites()
-    for (let i = 0; i < this.doors.length; i++) {
-      this.doors[i].listener.renew(config.listeners[i])
-      this.doors[i].authenticator = buildAuthenticator(config.tenants.values(), config.listeners[i])
-    }
+    this.pool.serve(config.tenants.values())
+    this.doors.renew(config.listeners, config.tenants.values())
     for (const [client, door] of [...this.clients]) client.reconfigure(config.tenants, door.authenticator)
     // Last: what the old nodes give up goes where the clients belong now.
-    for (const [old, successor] of retired) old.retire(successor)
-    this.retired = [...this.retired, ...retired.map(([old]) => old)].filter(({ primary }) => !primary.ended)
+    this.pool.retire(replaced)
     this.log.info({ generation: this.generation }, 'configuration replaced')
   }
 
@@ -377,7 +304,7 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
   async drain(): Promise<void> {
     if (this.draining) return
     this.draining = true
-    for (const door of this.doors) door.listener.close()
+    this.doors.close()
     const begun = performance.now()
     const { deadline } = this.config.shutdown
     while (this.clients.size > 0 || this.dispatcher.outliving > 0) {
@@ -397,18 +324,13 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
     if (this.stopped) return
     this.stopped = true
     this.draining = true
-    for (const door of this.doors) door.listener.close()
+    this.doors.close()
     for (const client of [...this.clients.keys()]) client.cut()
     this.tracking.stop()
     this.policies.limits.stop()
     this.policies.cache.stop()
-    for (const upstream of [...this.upstreams.values(), ...this.retired]) upstream.stop()
+    this.pool.stop()
   }
-}
-
-/** Does it make requests follow others? */
-function expires({ default: time, persist, dryRun }: TtlRule): boolean {
-  return !dryRun && (time !== undefined || persist === 'clamp')
 }
 
 /** Of all tenants together, in a second; each costs some ten microseconds. */

@@ -7,6 +7,8 @@ const RANKS = {
   admin: 8,
   'proxy.ts': 7,
   'operator.ts': 6,
+  'doors.ts': 6,
+  'upstream-set.ts': 6,
   config: 6,
   client: 5,
   policies: 4,

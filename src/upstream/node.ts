@@ -1,15 +1,14 @@
 import type { Socket } from 'node:net'
-import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { Tenant } from '../session/tenant.ts'
 import { Availability } from './availability.ts'
 import { BigKeys } from './big-keys.ts'
-import { Connection, type ConnectionHost, type ConnectionKind } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { Connections, type ConnectionsHost } from './connections.ts'
 import { Control } from './control.ts'
 import { dial } from './dial.ts'
 import { Fence, type FenceHost } from './fence.ts'
-import { type HandshakeNode, LoginHandshake } from './handshake.ts'
 import { interrupt } from './interrupt.ts'
 import type { LaneHost, LaneKey, LaneSet } from './lane-set.ts'
 import { LaneSets } from './lane-sets.ts'
@@ -17,7 +16,6 @@ import type { NodeEnv, NodeOwner, ReplicaSource } from './node-env.ts'
 import { type NodeView, viewNode } from './node-view.ts'
 import type { Address, UpstreamOptions } from './options.ts'
 import { Pace } from './pace.ts'
-import { losePin } from './pin-loss.ts'
 import { type PinHost, Pins } from './pins.ts'
 import { Probes, type ProbesHost } from './probes.ts'
 import { Refusals } from './refusals.ts'
@@ -30,7 +28,7 @@ import { Walls, type WallsHost } from './walls/walls.ts'
 import { TICK, Watch } from './watch.ts'
 import { Whereabouts, type WhereaboutsHost } from './whereabouts.ts'
 
-type Hosts = ConnectionHost & HandshakeNode & LaneHost & PinHost & FenceHost & SubscriberHost & ProbesHost & WallsHost
+type Hosts = ConnectionsHost & LaneHost & PinHost & FenceHost & SubscriberHost & ProbesHost & WallsHost
 
 /**
  * One server, as a rule the primary of the day: its lanes, its pins, what is known of it, and the clockwork that gives up on
@@ -56,9 +54,9 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   private readonly env: NodeEnv
   private readonly owner: NodeOwner
   readonly lanesets: LaneSets = new LaneSets(this)
-  private readonly opened = new Map<Connection, { readonly set: LaneSet | undefined; readonly since: number }>()
+  private readonly opened: Connections
   private readonly control = new Control()
-  private readonly fence = new Fence(this, this.control)
+  readonly fence = new Fence(this, this.control)
   private readonly watch = new Watch(this, this.control)
   private timer: NodeJS.Timeout | undefined
   readonly retries = new Retries()
@@ -80,6 +78,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     this.availability = new Availability(options, env.clock, env.log)
     this.whereabouts = new Whereabouts(address, this)
     this.suspension = new Suspension(this, this.control)
+    this.opened = new Connections(this, owner)
     this.walls = new Walls(this, options.walls, (name) => env.reviewed(name, this.facts.offers))
     this.probes = new Probes(this, this.control, this.availability.breaker)
   }
@@ -97,7 +96,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     this.suspension.stop()
     this.availability.breaker.stop()
     clearInterval(this.timer)
-    for (const connection of [...this.opened.keys()]) connection.close('Keyward stops')
+    this.opened.close('Keyward stops')
     this.subscribers.stop()
     this.walls.stop()
   }
@@ -119,7 +118,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
       this.lanesets.surrender(successor.lanesets)
       this.pinPool.surrender()
     }
-    for (const connection of this.opened.keys()) connection.retired = true
+    this.opened.retire()
   }
 
   get name(): string {
@@ -182,25 +181,11 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   }
 
   dialLane(key: LaneKey): Connection {
-    return this.dial(
-      key.size === 'bulk' ? 'bulk' : 'lane',
-      key.protocol,
-      this.lanesOf(key.protocol, key.size === 'bulk'),
-    )
+    return this.opened.dialLane(key)
   }
 
   dialPin(protocol: 2 | 3, as: Tenant | undefined): void {
-    if (as === undefined) {
-      this.dial('pin', protocol, undefined)
-      return
-    }
-    this.walls.ensure(as).then(
-      () =>
-        this.located && !this.stopped
-          ? this.dial('pin', protocol, undefined, as)
-          : this.pinPool.failed(protocol, as.name),
-      () => this.pinPool.failed(protocol, as.name),
-    )
+    this.opened.dialPin(protocol, as)
   }
 
   /** The breaker lets somebody try. */
@@ -213,33 +198,19 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     return address === undefined ? undefined : dial(address, this.options)
   }
 
-  private dial(kind: ConnectionKind, protocol: 2 | 3, set: LaneSet | undefined, as?: Tenant): Connection {
-    const wall = as === undefined ? undefined : this.walls.userOf(as.name)
-    const handshake = new LoginHandshake(this, kind, protocol, wall, (id) => {
-      connection.id = id
-    })
-    const connection: Connection = new Connection(kind, protocol, this.connect() as Socket, handshake, this, () => {
-      connection.runId = handshake.runId
-      connection.service = handshake.service
-      connection.epoch = this.epoch
-      if (this.writesWait) this.suspension.hold(connection)
-      if (set === undefined) this.pinPool.ready(connection)
-      else this.laneReady(set)
-    })
-    connection.as = as?.name
-    this.opened.set(connection, { set, since: this.clock.now })
-    return connection
-  }
-
   wallReady(as: Tenant): boolean {
     return this.walls.readyFor(as, () => this.lifted())
   }
 
   connections(): Iterable<Connection> {
-    return this.opened.keys()
+    return this.opened.all
   }
 
-  private laneReady(set: LaneSet): void {
+  witness(): Connection | undefined {
+    return this.opened.witness
+  }
+
+  laneReady(set: LaneSet): void {
     set.ready()
     const { facts } = this
     if (!facts.resp3 && set.key.protocol === 2) {
@@ -259,8 +230,7 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
 
   /** Replaces all connections, one by one: new ones resolve the name anew, old ones end what they have. */
   renew(): void {
-    // A pin that is just being made is used once; a lane that is, is the new one already.
-    for (const one of this.opened.keys()) if (one.ready || one.kind === 'pin') one.retired = true
+    this.opened.renew()
     this.lanesets.open()
     this.pinPool.closeIdle()
   }
@@ -322,10 +292,6 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     return this.options.timeouts.request
   }
 
-  witness(): Connection | undefined {
-    return [...this.opened.keys()].find((one) => one.ready && !one.retired && one.kind === 'lane')
-  }
-
   killRefused(error: string): void {
     this.missing('client kill', error)
   }
@@ -353,71 +319,11 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
     this.env.fault(error)
   }
 
-  putBack(connection: Connection, x: Exchange, error: string): boolean {
-    const set = this.opened.get(connection)?.set
-    if (this.owner.sendsElsewhere) return this.passElsewhere(x, error)
-    if (set === undefined || !this.doubts(error)) return false
-    set.putBack(x, Buffer.from(error, 'latin1'))
-    return true
-  }
-
-  private passElsewhere(x: Exchange, error: string): boolean {
-    // Busy with a script it is well, and so are its connections; its readers need not wait for that.
-    const busy = error.startsWith('-BUSY ')
-    const doubted = this.whereabouts.doubt.judge(error, this.clock.now) !== 'none'
-    if (!doubted && !busy && !error.startsWith('-MASTERDOWN ')) return false
-    if (!busy) this.renew()
-    this.owner.doubt(error.trimEnd())
-    x.client.pending--
-    x.client.requeue([x])
-    return true
-  }
-
-  doubts(error: string): boolean {
-    const verdict = this.whereabouts.doubt.judge(error, this.clock.now)
-    if (verdict === 'new') {
-      // Lanes finish what is in flight; new ones resolve the name again and look at INFO before they are used.
-      this.renew()
-      this.owner.doubt(error.trimEnd())
-    }
-    return verdict !== 'none'
-  }
-
-  tooEarly(connection: Connection, x: Exchange): boolean {
-    return this.opened.get(connection)?.set?.tooEarly(x) === true
-  }
-
-  overtaken(client: ExchangeClient): void {
-    this.lanesets.overtaken(client)
-  }
-
-  bigReply(x: Exchange): void {
-    this.bigKeys.remember(x)
-  }
-
-  closed(connection: Connection, left: Exchange | undefined, why: string): void {
-    const opened = this.opened.get(connection)
-    this.opened.delete(connection)
-    const { holder, wasReady } = connection
-    const wanted = this.stopped || this.whereabouts.moving || connection.retired
-    if (wasReady && !this.stopped) this.fence.raise(connection, left)
-    if (opened?.set !== undefined) {
-      if (!wanted) this.availability.closed(why, wasReady)
-      opened.set.closed(connection, left, wasReady)
-      if (![...this.opened.keys()].some((one) => one.kind === 'lane' && one.ready)) this.availability.down(why, wanted)
-    } else {
-      if (!wasReady && connection.as !== undefined) this.walls.forget(connection.as)
-      this.pinPool.closed(connection, wasReady)
-      if (holder !== undefined) losePin(holder, left, this.options.reissueBlocked)
-    }
-    if (!wanted && wasReady) this.owner.doubt(why)
-  }
-
   // What takes too long.
 
   private tick(): void {
     const now = this.clock.tick()
-    const { late, heard } = this.watch.look(this.opened, now)
+    const { late, heard } = this.watch.look(this.opened.since, now)
     if (this.retiring && this.unused) {
       this.stop()
       this.owner.ended()
@@ -444,6 +350,6 @@ export class Node implements Hosts, SuspensionHost, WhereaboutsHost {
   }
 
   view(): NodeView {
-    return viewNode(this.opened.keys(), this.lanesets.all(), this.pinPool, this.subscribers, this.clock.now)
+    return viewNode(this.opened.all, this.lanesets.all(), this.pinPool, this.subscribers, this.clock.now)
   }
 }
