@@ -131,7 +131,7 @@ export abstract class ClientExchanges implements DispatchClient {
     this.stats.error('RATELIMITED')
     // A refused request costs nothing.
     x.meter = undefined
-    if (x.inTransaction && !this.router.spoilTransaction(ERROR_BYTES.EXECABORT) && this.transaction?.multi) {
+    if (x.inTransaction && this.router.spoilTransaction(ERROR_BYTES.EXECABORT) !== 'ends' && this.transaction?.multi) {
       this.transaction.dirty = true
     }
     this.finish(x, Buffer.from(`-${refusal}\r\n`))
@@ -311,16 +311,21 @@ export abstract class ClientExchanges implements DispatchClient {
 
   forsakeTransaction(): void {
     this.router.dropPin()
-    // What the next connection has not watched must not be executed there.
-    this.router.spoilTransaction(ERROR_BYTES.EXECABORT)
-    if (this.transaction?.active) this.transaction.lost = true
+    this.abortOpen()
   }
 
-  pinLost(): void {
-    this.router.pinLost()
-    // Something was watched there, or begun.
-    if (!this.pinClean) this.router.spoilTransaction(ERROR_BYTES.EXECABORT)
-    if (this.transaction?.active) this.transaction.lost = true
+  pinLost(open = !this.pinClean): void {
+    if (this.router.pinLost() && open) this.abortOpen()
+  }
+
+  /** What was watched, or begun, on a connection that is gone must not be executed on another one: its EXEC aborts. */
+  private abortOpen(): void {
+    const ahead = this.router.spoilTransaction(ERROR_BYTES.EXECABORT)
+    const { transaction } = this
+    if (ahead === 'ends' || transaction?.active !== true) return
+    // A MULTI or WATCH that is still to be sent needs a DISCARD behind it: else the next EXEC would execute its members, too.
+    if (ahead === 'begins') transaction.dirty = true
+    else transaction.lost = true
   }
 
   requeue(again: readonly Exchange[]): void {

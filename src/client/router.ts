@@ -174,14 +174,19 @@ export class Router {
     return true
   }
 
-  /** A member of a transaction that is not sent was refused. EXEC, if it waits behind, must discard the others. */
-  spoilTransaction(error: Buffer): boolean {
+  /**
+   * A transaction that is under way must not be executed: its EXEC, if it waits, discards instead, and its client is told `error`. Says
+   * what waits: the end of the transaction; no end, but a MULTI or WATCH; nothing of the kind.
+   */
+  spoilTransaction(error: Buffer): 'ends' | 'begins' | 'nothing' {
+    let ahead: 'begins' | 'nothing' = 'nothing'
     for (let x = this.head; x !== undefined; x = x.next) {
+      if (x.state === 'opens') ahead = 'begins'
       if (x.state !== 'ends') continue
       if (x.spec.name === 'exec') discardInstead(x, error)
-      return true
+      return 'ends'
     }
-    return false
+    return ahead
   }
 
   private run(x: Exchange): true {
@@ -251,8 +256,13 @@ export class Router {
     if (first === undefined) return
     this.refuse(first, code)
     // MULTI failed: its members must not run on another connection, outside a transaction.
-    while (first.way === 'transaction' && this.head?.way === 'transaction') this.refuse(this.shift() as Exchange, code)
-    if (first.way === 'transaction') this.client.pinLost()
+    let open = first.state === 'opens'
+    while (first.way === 'transaction' && this.head?.way === 'transaction') {
+      const x = this.shift() as Exchange
+      if (x.state !== 'none') open = x.state === 'opens'
+      this.refuse(x, code)
+    }
+    if (first.way === 'transaction') this.client.pinLost(open)
     this.client.settled()
   }
 
@@ -268,8 +278,10 @@ export class Router {
     this.release(false)
   }
 
-  pinLost(): void {
+  /** True: it was one for transactions. */
+  pinLost(): boolean {
     this.pin = undefined
+    return this.pinUse === 'transaction'
   }
 
   private giveBack(): void {

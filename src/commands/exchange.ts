@@ -133,8 +133,11 @@ export interface ExchangeClient {
   pinMoved(): void
   /** It will not come. */
   pinRefused(code: ErrorCode): void
-  /** The connection of its own is gone, and with it MULTI and WATCH. */
-  pinLost(): void
+  /**
+   * The connection of its own is gone, and with it MULTI and WATCH. `open`: what was lost with it leaves one of those begun (true)
+   * or ended; undefined: it says nothing about that.
+   */
+  pinLost(open: boolean | undefined): void
   /** Called after one or more of its exchanges were answered and pending was lowered. */
   settled(): void
 }

@@ -6,8 +6,10 @@ import { close, fail, sortLost } from './failure.ts'
  * and what was not sent, is issued again. `reissueBlocked`: also what may have taken something.
  */
 export function losePin(holder: ExchangeClient, left: Exchange | undefined, reissueBlocked: boolean): void {
+  let open: boolean | undefined
+  for (let x = left; x !== undefined; x = x.next) if (x.state !== 'none') open = x.state === 'opens'
   const lost = sortLost(left)
-  holder.pinLost()
+  holder.pinLost(open)
   for (const x of lost.abandoned) close(x)
   const again: Exchange[] = []
   for (const x of lost.unknown) {

@@ -156,3 +156,81 @@ test('the connection of a WATCH is lost while its EXEC, which was read already, 
   expect(replies[3]).toMatch(/^-EXECABORT /)
   expect(replies[4]).toBe('$16\r\nof somebody else\r\n')
 })
+
+test('a WATCH that gets no connection in time is an error, and the EXEC that was read with it is not executed', async () => {
+  const one = await startKeyward(configFor(redis, {}, { hold: { time: '1s' }, pins: { max: 1, perTenant: 1 } }))
+  const first = await one.connect({ password: 'acme' })
+  const second = await one.connect({ password: 'acme' })
+  try {
+    expect(await first.command('WATCH', 'k')).toBe('+OK\r\n')
+    const piece = [
+      request('WATCH', 'k'),
+      request('DBSIZE'),
+      request('MULTI'),
+      request('SET', 'k', 'unguarded'),
+      request('EXEC'),
+    ]
+    second.send(Buffer.concat([...piece, request('GET', 'k'), request('MULTI'), request('EXEC')]))
+    expect(String(await second.reply())).toMatch(/^-UPSTREAMDOWN /)
+    expect(await first.command('UNWATCH')).toBe('+OK\r\n')
+    const replies = (await second.replies(7)).map(String)
+    expect(replies[3]).toMatch(/^-EXECABORT /)
+    expect(replies.slice(4)).toEqual(['$-1\r\n', '+OK\r\n', '*0\r\n'])
+  } finally {
+    first.destroy()
+    second.destroy()
+    one.stop()
+  }
+})
+
+test('the connection of a transaction is lost, and only that one is aborted, not the next, which was read with it', async () => {
+  const client = await connect()
+  const lock = await RawClient.connect({ port: redis.port })
+  expect(await lock.command('CLIENT', 'PAUSE', '10000', 'WRITE')).toBe('+OK\r\n')
+  const first = [request('MULTI'), request('SET', 'k', 'lost'), request('EXEC')]
+  const second = [request('MULTI'), request('SET', 'j', 'kept'), request('EXEC')]
+  client.send(Buffer.concat([...first, request('GET', 'k'), ...second]))
+  const find = async () => /^id=(\d+) .* flags=xb .* cmd=set /m.exec(await lock.command('CLIENT', 'LIST'))?.[1]
+  expect(await eventually(async () => (await find()) !== undefined)).toBe(true)
+  expect(await lock.command('CLIENT', 'KILL', 'ID', (await find()) as string)).toBe(':1\r\n')
+  expect(await lock.command('CLIENT', 'UNPAUSE')).toBe('+OK\r\n')
+  lock.destroy()
+  const replies = (await client.replies(7)).map(String)
+  expect(replies.slice(2, 4)).toEqual([expect.stringMatching(/^-OUTCOMEUNKNOWN /), '$-1\r\n'])
+  expect(replies[6]).toBe('*1\r\n+OK\r\n')
+})
+
+test.each([
+  ['a blocked command', 'BLPOP q 0', 'blpop', 'GET other'],
+  ['a watch', 'WATCH k', 'watch', 'DBSIZE'],
+])(
+  '%s is lost while a MULTI waits behind it: what EXEC has not executed is never executed',
+  async (_, first, cmd, next) => {
+    const lone = new RegExp(`^id=(\\d+) .*cmd=${cmd} user=(?!default)`, 'm')
+    const find = async () => lone.exec(await bare.command('CLIENT', 'LIST'))?.[1]
+    await bare.command('EVAL', "for i = 1, 200000 do redis.call('SET', 'other:' .. i, '') end", 0)
+    const client = await connect()
+    client.send(request(...first.split(' ')))
+    expect(await eventually(async () => (await find()) !== undefined)).toBe(true)
+    const pin = (await find()) as string
+    // SET, its member, is not answered before EXEC and the next transaction are there.
+    expect(await bare.command('CLIENT', 'PAUSE', '10000', 'WRITE')).toBe('+OK\r\n')
+    client.send(Buffer.concat([request(...next.split(' ')), request('MULTI'), request('SET', 'k', 'first')]))
+    expect(await eventually(() => places(keyward).barrier > 0 || places(keyward).running > 0)).toBe(true)
+    expect(await bare.command('CLIENT', 'KILL', 'ID', pin)).toBe(':1\r\n')
+    const before = (await client.replies(3)).map(String)
+    expect(before[0]).toMatch(cmd === 'watch' ? /^\+OK/ : /^-OUTCOMEUNKNOWN /)
+    expect(before[2]).toBe('+OK\r\n')
+    client.send(
+      Buffer.concat([['EXEC'], ['MULTI'], ['SET', 'j', '2'], ['EXEC'], ['GET', 'k']].map((one) => request(...one))),
+    )
+    expect(await eventually(() => places(keyward).unanswered === 6)).toBe(true)
+    expect(await bare.command('CLIENT', 'UNPAUSE')).toBe('+OK\r\n')
+    const after = (await client.replies(6)).map(String)
+    expect(after[0]).toBe('+QUEUED\r\n')
+    expect(after.slice(2, 5)).toEqual(['+OK\r\n', '+QUEUED\r\n', '*1\r\n+OK\r\n'])
+    // A transaction of its own, behind what blocked; part of the one that was lost, behind WATCH.
+    const expected = cmd === 'watch' ? [/^-EXECABORT /, /^\$-1/] : [/^\*1/, /^\$5/]
+    expect([after[1], after[5]]).toEqual(expected.map((one) => expect.stringMatching(one)))
+  },
+)
