@@ -4,23 +4,20 @@ import type { ErrorCode } from '../errors.ts'
 import type { Connection } from '../upstream/connection.ts'
 import type { Node } from '../upstream/node.ts'
 import type { PinUse } from '../upstream/pins.ts'
+import { Barrier } from './barrier.ts'
 import { ReplicaWay } from './replica-way.ts'
 import type { RouterClient } from './router-client.ts'
-import { discardInstead } from './transaction.ts'
 
 /**
- * Sends the requests of one client, and owns its place `barrier`: a request that has to take another connection than
- * its predecessors waits until all of those are answered, so that execution order is request order. Also its place
- * `running`, for at most one request: what goes `apart` is done by calls of its own.
- * Limit: `buffers.request` bytes of the client's requests altogether (connection.ts). Client leaves: dropped.
- * Upstream leaves: nothing changes. Drain: they go on.
+ * Sends the requests of one client: one that has to take another connection than its predecessors waits in the barrier until all
+ * of those are answered, so that execution order is request order. Owns the client's place `running`, for at most one
+ * request: what goes `apart` is done by calls of its own. Client leaves: it is cancelled. Upstream leaves: those calls see to
+ * it. Drain: it goes on.
  */
 export class Router {
   private readonly client: RouterClient
   private node: Node | undefined = undefined
-  private head: Exchange | undefined = undefined
-  private tail: Exchange | undefined = undefined
-  waiting = 0
+  private readonly barrier = new Barrier()
   private pin: Connection | undefined = undefined
   /** Where the pin came from; the client may be with another node by now. */
   private pinNode: Node | undefined = undefined
@@ -35,12 +32,15 @@ export class Router {
   private resuming = false
   private again = false
   private readonly replica: ReplicaWay
-  /** The newest that came back, and may still wait. */
-  private returned: Exchange | undefined = undefined
 
   constructor(client: RouterClient) {
     this.client = client
     this.replica = new ReplicaWay(client)
+  }
+
+  /** Requests in the barrier. */
+  get waiting(): number {
+    return this.barrier.size
   }
 
   /** A blocking command is under way on a pin, or waits for one. */
@@ -82,7 +82,7 @@ export class Router {
 
   send(x: Exchange, node: Node): void {
     this.node = node
-    if (this.head === undefined && this.pass(x, node)) return
+    if (this.barrier.head === undefined && this.pass(x, node)) return
     this.wait(x)
     this.askIfWanted(node)
   }
@@ -91,10 +91,7 @@ export class Router {
     if (x.delay === undefined) x.moveTo('barrier')
     else this.client.enterDelayed(x)
     x.own()
-    if (this.tail === undefined) this.head = x
-    else this.tail.next = x
-    this.tail = x
-    this.waiting++
+    this.barrier.push(x)
   }
 
   /** Sends x if it may go now; false: it has to wait for those before it. */
@@ -174,19 +171,9 @@ export class Router {
     return true
   }
 
-  /**
-   * A transaction that is under way must not be executed: its EXEC, if it waits, discards instead, and its client is told `error`. Says
-   * what waits: the end of the transaction; no end, but a MULTI or WATCH; nothing of the kind.
-   */
+  /** See Barrier. */
   spoilTransaction(error: Buffer): 'ends' | 'begins' | 'nothing' {
-    let ahead: 'begins' | 'nothing' = 'nothing'
-    for (let x = this.head; x !== undefined; x = x.next) {
-      if (x.state === 'opens') ahead = 'begins'
-      if (x.state !== 'ends') continue
-      if (x.spec.name === 'exec') discardInstead(x, error)
-      return 'ends'
-    }
-    return ahead
+    return this.barrier.spoilTransaction(error)
   }
 
   private run(x: Exchange): true {
@@ -213,7 +200,7 @@ export class Router {
     x.way = way
     x.errand = undefined
     x.moveTo('barrier')
-    this.unshift(x)
+    this.barrier.unshift(x)
   }
 
   /** The running request is done; what waited behind it goes when the client has settled. */
@@ -227,8 +214,8 @@ export class Router {
     this.wanted = false
     this.asking = true
     this.askedNode = node
-    const receivedAt = this.head?.receivedAt ?? 0
-    node.pinPool.ask(this.pinUse, this.client, this.client.protocol, receivedAt, this.head?.as)
+    const receivedAt = this.barrier.head?.receivedAt ?? 0
+    node.pinPool.ask(this.pinUse, this.client, this.client.protocol, receivedAt, this.barrier.head?.as)
   }
 
   pinReady(pin: Connection): void {
@@ -252,13 +239,13 @@ export class Router {
 
   pinRefused(code: ErrorCode): void {
     this.asking = false
-    const first = this.shift()
+    const first = this.barrier.shift()
     if (first === undefined) return
     this.refuse(first, code)
     // MULTI failed: its members must not run on another connection, outside a transaction.
     let open = first.state === 'opens'
-    while (first.way === 'transaction' && this.head?.way === 'transaction') {
-      const x = this.shift() as Exchange
+    while (first.way === 'transaction' && this.barrier.head?.way === 'transaction') {
+      const x = this.barrier.shift() as Exchange
       if (x.state !== 'none') open = x.state === 'opens'
       this.refuse(x, code)
     }
@@ -312,10 +299,10 @@ export class Router {
   }
 
   private sendWaiting(node: Node): void {
-    for (let x = this.shift(); x !== undefined; x = this.shift()) {
+    for (let x = this.barrier.shift(); x !== undefined; x = this.barrier.shift()) {
       // Out of the queue first: sending may fail at once and come back here.
       if (this.pass(x, node)) continue
-      this.unshift(x)
+      this.barrier.unshift(x)
       this.askIfWanted(node)
       return
     }
@@ -327,49 +314,18 @@ export class Router {
       this.giveBack()
   }
 
-  private unshift(x: Exchange): void {
-    x.next = this.head
-    this.head = x
-    if (this.tail === undefined) this.tail = x
-    this.waiting++
-  }
-
-  private shift(): Exchange | undefined {
-    const x = this.head
-    if (x === undefined) return undefined
-    this.head = x.next
-    if (this.head === undefined) this.tail = undefined
-    x.next = undefined
-    this.waiting--
-    return x
-  }
-
   /** They were not executed where they went, and go, in their order, in front of those that wait. */
   requeue(again: readonly Exchange[]): void {
-    // A replica may give them back one by one.
-    const after = this.returned?.place === 'barrier' ? this.returned : undefined
-    for (const x of again.toReversed()) {
-      if (x.place !== 'barrier') x.moveTo('barrier')
-      if (after === undefined) this.unshift(x)
-      else this.insert(x, after)
-      // The primary answers it: this replica could not, and another might not either.
-      if (x.way === 'replica') x.way = 'lane'
-    }
-    this.returned = again.at(-1)
+    // The primary answers it: this replica could not, and another might not either.
+    for (const x of again) if (x.way === 'replica') x.way = 'lane'
+    this.barrier.takeBack(again)
     this.resume()
-    if (this.returned?.place !== 'barrier') this.returned = undefined
-  }
-
-  private insert(x: Exchange, after: Exchange): void {
-    x.next = after.next
-    after.next = x
-    if (this.tail === after) this.tail = x
-    this.waiting++
+    this.barrier.forgetReturned()
   }
 
   /** The client is gone. A pin closes at once: a blocked command must not take an element for nobody. */
   leave(): void {
-    for (let x = this.shift(); x !== undefined; x = this.shift()) {
+    for (let x = this.barrier.shift(); x !== undefined; x = this.barrier.shift()) {
       this.client.undelay(x)
       x.moveTo('answered')
     }
