@@ -63,7 +63,7 @@ export const ERRORS = {
   },
   NEWSCRIPTS: {
     reply: 'RATELIMITED scripts.newPerMinute: <n>/m; retry after <n> ms',
-    when: 'a script whose text is not at hand, because nobody has run it before or it has made room for others, and the tenant has brought scripts.newPerMinute of them within a minute; each 16 KiB of a text count as one; it was not executed',
+    when: 'a script whose text is not at hand, because the tenant has not run it before, or it has made room for others, and the tenant has brought scripts.newPerMinute of them within a minute; each 16 KiB of a text count as one; it was not executed',
     cure: 'a script whose text is another one each time fills the memory of the server: let it take its values from KEYS and ARGV; or raise scripts.newPerMinute; where a tenant uses more texts than there is room for, raise scripts.memory',
   },
   REQUESTLIMIT: {

@@ -194,11 +194,11 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     where: 'scripts',
     commands: 'eval eval_ro evalsha evalsha_ro script|load',
-    what: 'Of scripts whose texts are not at hand, as nobody has run them lately, a tenant may bring `scripts.newPerMinute` a minute, then RATELIMITED (docs/errors.md#newscripts). A script is at most `scripts.largest` long. cjson’s settings, and what tunes the collector of garbage, are not available.',
+    what: 'Of scripts whose texts are not at hand, as the tenant has not run them lately, it may bring `scripts.newPerMinute` a minute, then RATELIMITED (docs/errors.md#newscripts). A script is at most `scripts.largest` long. cjson’s settings, and what tunes the collector of garbage, are not available.',
   },
   {
     where: 'SCRIPT FLUSH, SCRIPT EXISTS',
-    what: 'About the tenant’s own texts. After a FLUSH through another Keyward, one that has used a script lately goes on knowing it. An EVAL between MULTI and EXEC makes its script known when it is queued. NOSCRIPT has the words of Redis, also in front of Valkey.',
+    what: 'About the tenant’s own texts. After a FLUSH through another Keyward, one that has used a script lately goes on knowing it. EVAL makes its script known when it is read, between MULTI and EXEC when it is queued, also one that does not compile, until its error is there. NOSCRIPT has the words of Redis, also in front of Valkey.',
   },
   {
     where: 'SORT, SORT_RO',
@@ -215,7 +215,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     where: 'limits',
     commands: '',
-    what: 'A client may leave `buffers.output` bytes of replies unread (Redis: no limit by default), and all clients together may hold `memory` bytes: a value over that needs a larger `memory`. Client names are limited to 1 KiB.',
+    what: 'A client may leave `buffers.output` bytes of replies unread (Redis: no limit by default), and all clients together may hold `memory` bytes: a value over that needs a larger `memory`, and a reply that is looked at as a whole (a script’s, or one with keys in it) counts three times. Client names are limited to 1 KiB.',
   },
   {
     where: 'protocol',

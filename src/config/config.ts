@@ -18,7 +18,7 @@ export interface Config {
     | undefined
   /**
    * Lua scripts of tenants. `memory`: of texts that are kept in this process; `largest`: of one. `perTenant`: texts in the upstream.
-   * `newPerMinute`: of one tenant, that nobody has run before.
+   * `newPerMinute`: of one tenant, that it has not run lately.
    */
   readonly scripts: {
     readonly memory: number

@@ -64,6 +64,16 @@ export class ServerFacts {
     return !(Number.parseInt(this.version ?? '', 10) < 7)
   }
 
+  /**
+   * It drops scripts that came by EVAL when there are too many, also those that SCRIPT LOAD has named since: Redis from 7.4 on. Valkey
+   * keeps these. Not known: yes.
+   */
+  get dropsLoaded(): boolean {
+    const version = /^(\d+)\.(\d+)/.exec(this.version ?? '')
+    const before = version !== null && Number(version[1]) * 1000 + Number(version[2]) < 7004
+    return !before && !this.info.has('valkey_version')
+  }
+
   /** `reply`: to the question of `expiry`. */
   learnedExpiry(reply: string): void {
     if (this.expiry.judge(reply)) this.missing('pexpire', reply.trimEnd())

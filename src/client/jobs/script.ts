@@ -23,13 +23,14 @@ export const load: Job = async (call) => {
   const overRate = scripting.reader.overRate(call.client, 'script|load', sha, text.length)
   if (overRate !== undefined) throw new Refused(Buffer.from(`-${overRate}\r\n`))
   const script = scripting.scripts.of(text, tenant, sha)
+  const form = scripting.scripts.formFor(caller.node, script)
   try {
-    await walls.call('SCRIPT', 'LOAD', script.wrapped.text)
+    await walls.call('SCRIPT', 'LOAD', form.text)
   } catch (error) {
     if (!isReply(error)) throw new CallFailed('UPSTREAMDOWN')
-    throw new Refused(originalError(Buffer.from(`-${error.message}\r\n`), script.wrapped))
+    throw new Refused(originalError(Buffer.from(`-${error.message}\r\n`), { sha: form.sha, original: sha }))
   }
-  scripting.scripts.hasLoaded(caller.node, script)
+  scripting.scripts.hasLoaded(caller.node, script, form)
   await scripting.store.put(caller, tenant.name, script.sha, script.text, perTenant)
   scripting.scripts.learn(tenant, script.sha, true)
   reply.bulk(script.sha)

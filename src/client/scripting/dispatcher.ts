@@ -102,8 +102,10 @@ export class Scripting {
     // What is missing is found out at EXEC only, too late to heal: the first member with a script has its text. Not the rest: a
     // queue takes its jobs by hundreds in a transaction, each with a script of 40 KiB.
     const isThere = behindWall || tx?.hasText(script.wrapped.sha) === true
-    const whole = !isThere || !this.scripts.isLoaded(node, script)
-    x.setBytes(run.bytes(whole, behindWall ? walls.loginsOf(run.tenant) : undefined))
+    let sha = isThere && !run.saysNoScript ? this.scripts.loadedAs(node, script) : undefined
+    // It is as in that member that the server is sure to have it.
+    if (sha !== undefined && tx !== undefined) sha = script.wrapped.sha
+    x.setBytes(run.bytes(sha, behindWall ? walls.loginsOf(run.tenant) : undefined))
   }
 
   /** EVAL was said again: now it is worth keeping the text for other processes. True: it has to be kept. */
@@ -117,12 +119,13 @@ export class Scripting {
 
   /**
    * Has the server keep the script, so that its SHA is enough from then on. What came by EVAL newer servers drop again when there are
-   * 500 of it.
+   * 500 of it, whoever brought them.
    */
   private load(node: Node, script: Script): void {
     if (!this.scripts.loads(node, script)) return
-    node.walls.call('SCRIPT', 'LOAD', script.wrapped.text).then(
-      () => this.scripts.hasLoaded(node, script),
+    const form = this.scripts.formFor(node, script)
+    node.walls.call('SCRIPT', 'LOAD', form.text).then(
+      () => this.scripts.hasLoaded(node, script, form),
       () => this.scripts.hasLost(node, script),
     )
   }
@@ -167,6 +170,8 @@ export class Scripting {
       this.notRunYet++
       return this.functions.again(client, x, call)
     }
+    // Sent with its text, it is there: these are its own words.
+    if (run.taught && isNoScript(error)) return false
     if (!isNoScript(error)) node.walls.forget(run.tenant.name)
     else if (run.script !== undefined) this.scripts.hasLost(node, run.script)
     this.notRunYet++
@@ -202,7 +207,7 @@ export class Scripting {
     const { script, tenant } = run
     const { node } = client
     this.astray.clear()
-    if (script === undefined || node === undefined || !run.taught) return
+    if (script === undefined || node === undefined || !run.taught || script.saysNoScript) return
     if (type === ERROR && NOT_COMPILED.test(line.toString('latin1', 0, 64)))
       this.scripts.forget(tenant.name, script.sha)
     else if (!run.byText || (this.scripts.knows(tenant, script.sha)?.uses ?? 0) > 1) this.load(node, script)

@@ -7,7 +7,7 @@ import type { DispatchClient } from '../dispatch-client.ts'
 import { Refused } from '../jobs/refused.ts'
 import type { Transaction } from '../transaction.ts'
 import { mayRun, type ScriptReader } from './script-reader.ts'
-import { NO_SCRIPT_LINE, type ScriptRun } from './script-run.ts'
+import { NO_SCRIPT_REPLY, type ScriptRun } from './script-run.ts'
 import type { Scripts } from './scripts.ts'
 import type { ScriptStore } from './store.ts'
 import { tenantAtServer } from './tenant-at-server.ts'
@@ -23,8 +23,6 @@ export interface PreparationHost {
   /** The reply to a command that may not be run, for this reason. */
   refusal(client: DispatchClient, command: string, reason: string): Buffer
 }
-
-const NO_SCRIPT_REPLY = Buffer.from(`${NO_SCRIPT_LINE}\r\n`)
 
 /**
  * What a script needs before it can be sent: its tenant's user at the server, its text, or another look at why it was not
@@ -124,9 +122,9 @@ export class Preparation implements Errand {
 
   /** Does the server have the script? */
   private async hasScript(node: Node): Promise<boolean> {
-    const { script } = this.run
-    if (script === undefined) return false
-    const reply = await node.walls.call('SCRIPT', 'EXISTS', script.wrapped.sha)
+    const { sentAs } = this.run
+    if (sentAs === undefined) return false
+    const reply = await node.walls.call('SCRIPT', 'EXISTS', sentAs)
     return Array.isArray(reply) && Number(reply[0]) === 1
   }
 

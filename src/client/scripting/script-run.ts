@@ -23,8 +23,8 @@ export class ScriptRun extends TenantRun {
   private readonly count: number
   /** Why it was not executed the last time. */
   failure: string | undefined = undefined
-  /** It was sent with its text, by which the server knows it from then on. */
-  private whole = false
+  /** The SHA by which it was sent; undefined: with its text. */
+  sentAs: string | undefined = undefined
 
   /** `command`: in lower case. `count`: arguments of `rest`. */
   constructor(tenant: Tenant, command: string, sha: string, script: Script | undefined, rest: Buffer, count: number) {
@@ -37,10 +37,11 @@ export class ScriptRun extends TenantRun {
     this.count = count
   }
 
-  /** The bytes of its request. `whole`: with the text, else by SHA. `logins`: between these. Its script is known. */
-  bytes(whole: boolean, logins: WallLogins | undefined): Buffer {
-    const { text, sha } = (this.script as Script).wrapped
-    this.whole = whole
+  /** The bytes of its request. `sha`: by which it is sent; undefined: with its text. `logins`: between these. Its script is known. */
+  bytes(sha: string | undefined, logins: WallLogins | undefined): Buffer {
+    const { text } = (this.script as Script).wrapped
+    const whole = sha === undefined
+    this.sentAs = sha
     const name = `${whole ? 'EVAL' : 'EVALSHA'}${this.readonly ? '_RO' : ''}`
     const head = `*${this.count + 2}\r\n$${name.length}\r\n${name}\r\n`
     const parts = whole
@@ -51,7 +52,15 @@ export class ScriptRun extends TenantRun {
 
   /** It was sent with its text, so the server has it, for a while at least. */
   get taught(): boolean {
-    return this.whole
+    return this.sentAs === undefined
+  }
+
+  /**
+   * It may itself say NOSCRIPT, so far as that is in its text or arguments. Sent by SHA it could not be told from the server, and would
+   * be taken for not executed.
+   */
+  get saysNoScript(): boolean {
+    return this.script?.saysNoScript === true || this.rest.includes('NOSCRIPT')
   }
 
   get kept(): number {
@@ -60,8 +69,10 @@ export class ScriptRun extends TenantRun {
 
   /** EVAL never hears that there is no script: it was not sent with its text because the server had it. */
   revise(line: Buffer): Buffer {
-    if (this.byText && this.attempts > 0 && isNoScript(line.toString('latin1'))) return ERROR_BYTES.UPSTREAMDOWN
-    return this.script === undefined ? line : originalError(line, this.script.wrapped)
+    const { script, sentAs } = this
+    if (script === undefined) return line
+    if (this.byText && sentAs !== undefined && isNoScript(line.toString('latin1'))) return ERROR_BYTES.UPSTREAMDOWN
+    return originalError(line, { sha: sentAs ?? script.wrapped.sha, original: script.wrapped.original })
   }
 
   said({ spec: { name } }: Exchange): Buffer {
@@ -80,4 +91,4 @@ const CRLF = Buffer.from('\r\n')
 
 /** Redis' words. */
 export const NO_SCRIPT = 'NOSCRIPT No matching script. Please use EVAL.'
-export const NO_SCRIPT_LINE = `-${NO_SCRIPT}`
+export const NO_SCRIPT_REPLY = Buffer.from(`-${NO_SCRIPT}\r\n`)

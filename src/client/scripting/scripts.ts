@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { CommandTable } from '../../commands/lookup.ts'
-import { type WrappedScript, wrapScript } from '../../keyspace/scripting/wrap-script.ts'
+import { keptForm, type ScriptForm, type WrappedScript, wrapScript } from '../../keyspace/scripting/wrap-script.ts'
 import type { Tenant } from '../../session/tenant.ts'
 import type { Node } from '../../upstream/node.ts'
 
 /**
  * What scripts may take; of the configuration. `memory` and `largest` in bytes, `perTenant` texts in the upstream, `newPerMinute` of a
- * tenant that nobody has run before.
+ * tenant, that it has not run lately.
  */
 export interface ScriptLimits {
   readonly memory: number
@@ -22,6 +22,8 @@ export interface Script {
   readonly sha: string
   readonly text: Buffer
   readonly wrapped: WrappedScript
+  /** It has NOSCRIPT in it. */
+  readonly saysNoScript: boolean
 }
 
 /** What a tenant is known to have. */
@@ -45,8 +47,8 @@ export class Scripts {
   private readonly table: CommandTable
   private readonly texts: LRUCache<string, Script>
   private readonly known = new Map<string, LRUCache<string, Known>>()
-  /** By wrapped SHA: true once SCRIPT LOAD was answered. */
-  private readonly loaded = new WeakMap<Node, { runId: string; shas: Map<string, boolean> }>()
+  /** By wrapped SHA: as what it was loaded; undefined: SCRIPT LOAD is under way. */
+  private readonly loaded = new WeakMap<Node, { runId: string; shas: Map<string, string | undefined> }>()
   private readonly limits: () => ScriptLimits
 
   constructor(table: CommandTable, limits: () => ScriptLimits) {
@@ -79,7 +81,7 @@ export class Scripts {
   private wrap(text: Buffer, tenant: Tenant): Script {
     const own = Buffer.from(text)
     const wrapped = wrapScript(own, this.table, { ttl: tenant.ttl.length > 0 })
-    const script: Script = { sha: wrapped.original, text: own, wrapped }
+    const script: Script = { sha: wrapped.original, text: own, wrapped, saysNoScript: own.includes('NOSCRIPT') }
     this.texts.set(keyOf(script.sha, tenant), script)
     return script
   }
@@ -112,31 +114,38 @@ export class Scripts {
     else this.known.get(tenant)?.delete(sha)
   }
 
-  /** EVALSHA of it is enough: this server has compiled it. */
-  isLoaded(node: Node, { wrapped }: Script): boolean {
-    return this.loadedAt(node).get(wrapped.sha) === true
+  /** The SHA by which this server has it for good, so that EVALSHA is enough; undefined: it may not have it. */
+  loadedAs(node: Node, { wrapped }: Script): string | undefined {
+    return this.loadedAt(node).get(wrapped.sha)
+  }
+
+  /** What SCRIPT LOAD has to bring there. */
+  formFor({ facts }: Node, { wrapped }: Script): ScriptForm {
+    return facts.dropsLoaded ? keptForm(wrapped) : wrapped
   }
 
   /** True: it is about to be loaded there, by the caller. False: it is, or somebody does it. */
-  loads(node: Node, { wrapped }: Script): boolean {
-    const shas = this.loadedAt(node)
-    if (shas.has(wrapped.sha)) return false
-    if (shas.size >= MOST_LOADED) shas.clear()
-    shas.set(wrapped.sha, false)
+  loads(node: Node, script: Script): boolean {
+    if (this.loadedAt(node).has(script.wrapped.sha)) return false
+    this.setLoaded(node, script, undefined)
     return true
   }
 
-  hasLoaded(node: Node, { wrapped }: Script): void {
+  hasLoaded(node: Node, script: Script, { sha }: ScriptForm): void {
+    this.setLoaded(node, script, sha)
+  }
+
+  private setLoaded(node: Node, { wrapped }: Script, sha: string | undefined): void {
     const shas = this.loadedAt(node)
     if (shas.size >= MOST_LOADED) shas.clear()
-    shas.set(wrapped.sha, true)
+    shas.set(wrapped.sha, sha)
   }
 
   hasLost(node: Node, { wrapped }: Script): void {
     this.loadedAt(node).delete(wrapped.sha)
   }
 
-  private loadedAt(node: Node): Map<string, boolean> {
+  private loadedAt(node: Node): Map<string, string | undefined> {
     let loaded = this.loaded.get(node)
     if (loaded?.runId !== node.runId) {
       loaded = { runId: node.runId, shas: new Map() }

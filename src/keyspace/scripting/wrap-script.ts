@@ -4,11 +4,14 @@ import { commandCodes } from './command-codes.ts'
 import { PrologueParts, prologueOf, type Vocabulary, vocabulary } from './prologue.ts'
 import { readScript } from './script-facts.ts'
 
-/** A tenant's script as it goes upstream. The same for all tenants: what differs comes as a last argument, of scopeArgument(). */
-export interface WrappedScript {
+/** A text, and the SHA-1 in lower-case hex by which the upstream knows it. */
+export interface ScriptForm {
   readonly text: Buffer
-  /** SHA-1 of `text` in lower-case hex, by which the upstream knows it. */
   readonly sha: string
+}
+
+/** A tenant's script as it goes upstream. The same for all tenants: what differs comes as a last argument, of scopeArgument(). */
+export interface WrappedScript extends ScriptForm {
   /** SHA-1 of the client's text, by which the client knows it. */
   readonly original: string
   /** It begins with a `#!` line, so Redis goes by the flags in that. */
@@ -41,6 +44,15 @@ export function wrapScript(text: Buffer, table: CommandTable, options: WrapOptio
   pieces.push(text.subarray(from))
   const wrapped = Buffer.concat(pieces)
   return { text: wrapped, sha: sha1(wrapped), original, flagged }
+}
+
+/**
+ * The same script as another one, with the same lines, which no EVAL has brought: servers that drop what came by EVAL keep this for good
+ * when SCRIPT LOAD brings it.
+ */
+export function keptForm({ text }: ScriptForm): ScriptForm {
+  const kept = Buffer.concat([text, BLANK])
+  return { text: kept, sha: sha1(kept) }
 }
 
 /** What prologues are made from: one for each table, made when it is first asked for. */
@@ -92,5 +104,6 @@ export function originalError(line: Buffer, { sha, original }: Pick<WrappedScrip
   return out
 }
 
+const BLANK = Buffer.from(' ')
 const OPEN = Buffer.from('(')
 const CLOSE = Buffer.from(')')
