@@ -274,8 +274,9 @@ export class ReplyPath {
     }
     if (this.counts !== undefined || x.place === 'abandoned' || (x.swallow > 0 && x.spec.quirk.fromNewest !== true))
       return
-    // A silent client's reply is dropped as it comes, but for what a transaction has to know.
-    if (x.mute && !x.inTransaction) return
+    // A silent client's reply is dropped as it comes, but for what a transaction has to know, and errors: it may not have been executed.
+    const first = this.partBytes === end - pos ? buf[pos] : this.parts[0]?.[0]
+    if (x.mute && !x.inTransaction && first !== ERROR) return
     this.parts.push(stable ? buf.subarray(pos, end) : Buffer.from(buf.subarray(pos, end)))
     if (this.partBytes > STREAM_FROM) x.client.kept(this.partBytes)
     if (this.partBytes > MOST_KEPT) throw new BadReply('a reply too big to be kept')

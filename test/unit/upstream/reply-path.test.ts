@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Exchange } from '../../../src/commands/exchange.ts'
+import type { CommandSpec } from '../../../src/commands/spec.ts'
 import { Control } from '../../../src/upstream/control.ts'
 import { ExchangeQueue } from '../../../src/upstream/exchange-queue.ts'
 import { ReplyPath, type ReplyPathHost } from '../../../src/upstream/reply-path.ts'
@@ -123,3 +124,36 @@ test('a reply whose followers are not all answered goes nowhere yet', () => {
   feed(':0\r\n')
   expect([client.heard, x.place]).toEqual([['+OK\r\n'], 'answered'])
 })
+
+test.each([1, 7, 40, 1000])(
+  'what says that a silent request was not executed is known in pieces of %i bytes',
+  (size) => {
+    const error = "-READONLY You can't write against a read only replica.\r\n"
+    const errors: string[] = []
+    const queue = new ExchangeQueue()
+    const path = new ReplyPath(queue, {
+      ...HOST,
+      takenBack: (_, text) => {
+        errors.push(text)
+        return true
+      },
+    })
+    const client = new Listener()
+    client.via = HOST
+    for (const mute of [true, false, true]) {
+      const x = new Exchange(client, theTable().byName('set') as CommandSpec, 0)
+      x.setBytes(Buffer.from('x'))
+      x.mute = mute
+      client.pending++
+      queue.schedule(x)
+    }
+    queue.gather(0)
+    const stream = Buffer.from(error.repeat(3))
+    for (let at = 0; at < stream.length; at += size) {
+      const chunk = Buffer.from(stream.subarray(at, at + size))
+      path.take(chunk, 0, chunk.length, false)
+      chunk.fill(0x21)
+    }
+    expect(errors).toEqual([error, error, error])
+  },
+)
