@@ -1,6 +1,7 @@
 import type { Exchange, ExchangeClient } from '../commands/exchange.ts'
 import { FairQueue } from './fair-queue.ts'
 import { type Sharing, WINDOW } from './sharing.ts'
+import { TenantRuns } from './tenant-runs.ts'
 
 /**
  * The places `scheduled`, `sent` and `abandoned` of one connection. Sent ones are one list, oldest first, because
@@ -33,6 +34,7 @@ export class ExchangeQueue {
   private last: Exchange | undefined = undefined
   private parked: Exchange | undefined = undefined
   private readonly fair = new FairQueue()
+  private readonly runs = new TenantRuns()
   private readonly sharing: Sharing | undefined
 
   /** `sharing`: of the server, where tenants share the connection; undefined: nobody takes turns here. */
@@ -76,6 +78,10 @@ export class ExchangeQueue {
     let before: Exchange | undefined
     let x = begin
     while (x !== undefined && this.inFlight < limit) {
+      if (x.as !== undefined) {
+        if (!this.runs.admits(x, now)) break
+        this.runs.enter(x, now)
+      }
       x.moveTo('sent')
       x.since = now
       const size = x.size
@@ -98,14 +104,25 @@ export class ExchangeQueue {
       this.sent++
     }
     if (bytes !== undefined) parts.push(bytes.subarray(start, end))
-    if (before === undefined) return parts
-    if (this.lastSent === undefined) this.next = begin
-    else this.lastSent.next = begin
-    this.lastSent = before
-    before.next = undefined
-    this.first = x
-    if (x === undefined) this.last = undefined
+    if (before !== undefined) {
+      if (this.lastSent === undefined) this.next = begin
+      else this.lastSent.next = begin
+      this.lastSent = before
+      before.next = undefined
+      this.first = x
+      if (x === undefined) this.last = undefined
+    }
+    if (x !== undefined && !this.fair.empty) this.returnToFair()
     return parts
+  }
+
+  /** What had its turn and was not sent after all goes back in front of what its tenant has there. */
+  private returnToFair(): void {
+    const returned: Exchange[] = []
+    for (let x = this.first; x !== undefined; x = x.next) returned.push(x)
+    this.first = undefined
+    this.last = undefined
+    for (const x of returned.reverse()) this.fair.giveBack(x)
   }
 
   /** Not all that is scheduled may be sent now. */
@@ -148,6 +165,7 @@ export class ExchangeQueue {
     this.length--
     this.sent--
     this.inFlight -= x.size
+    this.runs.leave(x)
     if (x.place === 'abandoned') this.abandoned--
   }
 
@@ -245,6 +263,7 @@ export class ExchangeQueue {
     const { lastSent, next } = this
     if (lastSent !== undefined) lastSent.next = this.first
     const begin = next ?? this.first
+    this.runs.clear()
     this.next = undefined
     this.lastSent = undefined
     this.first = undefined

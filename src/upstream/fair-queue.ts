@@ -97,6 +97,21 @@ export class FairQueue {
     return x
   }
 
+  /** x was taken out and is not sent now: it is the first of its tenant's again. Several go back in the reverse of their order. */
+  giveBack(x: Exchange): void {
+    const line = this.lines.get(x.client.tenantIndex)
+    x.next = undefined
+    if (line === undefined) {
+      this.add(x)
+      return
+    }
+    x.next = line.head
+    line.head = x
+    line.count++
+    line.bytes += x.size
+    line.credit += x.size
+  }
+
   private shift(line: Line): void {
     const x = line.head
     line.count--

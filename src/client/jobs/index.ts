@@ -6,7 +6,8 @@ import type { Job } from './job.ts'
 import { keys } from './keys.ts'
 import { randomkey } from './random-key.ts'
 import { scan } from './scan.ts'
-import { exists, flush, kill, load } from './script.ts'
+import { exists, flush, load } from './script.ts'
+import { kill } from './script-kill.ts'
 import { unblock } from './unblock.ts'
 
 /** By command. A new job is a file beside this one, a line here and `route: 'job'` in its quirk. */

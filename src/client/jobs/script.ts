@@ -1,11 +1,7 @@
-import type { Exchange } from '../../commands/exchange.ts'
 import { originalError } from '../../keyspace/scripting/wrap-script.ts'
-import type { Tenant } from '../../session/tenant.ts'
 import { CallFailed } from '../../upstream/caller.ts'
 import { shaOf } from '../scripting/scripts.ts'
 import { isReply } from '../scripting/tenant-at-server.ts'
-import { TenantRun } from '../scripting/tenant-run.ts'
-import type { Member } from '../transaction.ts'
 import type { Job, JobCall } from './job.ts'
 import { Refused } from './refused.ts'
 
@@ -62,41 +58,6 @@ export const flush: Job = async ({ args, caller, env, reply, tenant }) => {
   env.scripting.scripts.forget(tenant.name)
   reply.simple('OK')
 }
-
-/**
- * SCRIPT KILL: only when the scripts under way at the server are the tenant's own, as far as this process knows. It goes on a
- * connection of its own, as those of clients wait for the script.
- */
-export const kill: Job = async ({ caller, env, reply, tenant }) => {
-  const { node } = caller
-  let own = tenant.prefix === '' || env.scripting.mayRunOn(tenant, node)
-  for (const { queue } of node.connections()) {
-    for (let x = queue.next; x !== undefined; x = x.next) {
-      if (x.place !== 'sent' && x.place !== 'abandoned') continue
-      for (const owner of tenantsOf(x)) {
-        if (owner.name !== tenant.name) throw new Refused(NOT_BUSY)
-        own = true
-      }
-    }
-  }
-  if (!own) throw new Refused(NOT_BUSY)
-  try {
-    await node.walls.call('SCRIPT', 'KILL')
-  } catch (error) {
-    if (!isReply(error)) throw new CallFailed('UPSTREAMDOWN')
-    throw new Refused(Buffer.from(`-${error.message}\r\n`, 'latin1'))
-  }
-  reply.simple('OK')
-}
-
-/** Whose Lua runs when x is executed, or when what its EXEC does is. */
-function tenantsOf({ note }: Exchange): readonly Tenant[] {
-  if (note instanceof TenantRun) return [note.tenant]
-  if (!(note instanceof Map)) return []
-  return [...note.values()].flatMap((member: Member) => (member.kind === 'script' ? [member.run.tenant] : []))
-}
-
-const NOT_BUSY = Buffer.from('-NOTBUSY No scripts in execution right now.\r\n')
 
 function refusal({ client, env }: JobCall, reason: string): Refused {
   return new Refused(env.scripting.refusal(client, 'script|load', reason))

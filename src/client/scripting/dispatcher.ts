@@ -195,6 +195,12 @@ export class Scripting {
     return this.astray.get(name) === runId
   }
 
+  /** The same of tenants other than this one. */
+  othersMayRunOn({ name }: Tenant, { runId }: Node): boolean {
+    for (const [tenant, at] of this.astray) if (tenant !== name && at === runId) return true
+    return false
+  }
+
   /** x was held, perhaps for a server that is another one now: it goes with its text, unless this one has it. */
   reaim(client: DispatchClient, x: Exchange): void {
     const run = runOf(x)
@@ -206,7 +212,8 @@ export class Scripting {
   delivered(client: DispatchClient, run: ScriptRun, type: number, line: Buffer): void {
     const { script, tenant } = run
     const { node } = client
-    this.astray.clear()
+    // A server that is busy answers so to all but what runs.
+    if (type !== ERROR || !line.subarray(0, BUSY.length).equals(BUSY)) this.astray.clear()
     if (script === undefined || node === undefined || !run.taught || script.saysNoScript) return
     if (type === ERROR && NOT_COMPILED.test(line.toString('latin1', 0, 64)))
       this.scripts.forget(tenant.name, script.sha)
@@ -267,3 +274,5 @@ export class Scripting {
 /** In the words of evalExtractShebangFlags and luaCreateFunction in Redis' eval.c. */
 const NOT_COMPILED =
   /^-ERR (Error compiling script|Invalid script shebang|Unexpected (engine|flag) in script shebang|Unknown lua shebang option)/
+
+const BUSY = Buffer.from('-BUSY ')
