@@ -26,6 +26,7 @@ export class Broadcasts {
   private readonly lengths: number[] = []
   private readonly counts = new Map<number, number>()
   private readonly touched = new Set<Group>()
+  private readonly found: Group[] = []
   private pending = 0
 
   /** Nobody wants to hear anything. */
@@ -82,27 +83,40 @@ export class Broadcasts {
     }
   }
 
-  /** This key was written. False: nobody wants to hear of it. */
-  add(name: string): boolean {
-    let found = false
+  /** Whose prefixes this name begins with: good until the next call. */
+  private find(name: string): readonly Group[] {
+    const { byHash, found } = this
+    found.length = 0
     let hash = SEED
     let at = 0
     for (const length of this.lengths) {
       if (length > name.length) break
       for (; at < length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), FACTOR)
-      const groups = this.byHash.get(hash)
+      const groups = byHash.get(hash)
       if (groups === undefined) continue
-      for (const group of groups) {
-        if (group.prefix.length !== length || !name.startsWith(group.prefix)) continue
-        found = true
-        if (group.names.has(name)) continue
-        group.names.add(name)
-        this.touched.add(group)
-        this.pending++
-      }
+      for (const group of groups) if (group.prefix.length === length && name.startsWith(group.prefix)) found.push(group)
+    }
+    return found
+  }
+
+  /** The reader wants to hear of this key. */
+  wants(reader: Reader, name: string): boolean {
+    for (const { readers } of this.find(name)) if (readers.has(reader)) return true
+    return false
+  }
+
+  /** This key was written. False: nobody wants to hear of it. */
+  add(name: string): boolean {
+    const found = this.find(name)
+    const any = found.length > 0
+    for (const group of found) {
+      if (group.names.has(name)) continue
+      group.names.add(name)
+      this.touched.add(group)
+      this.pending++
     }
     if (this.pending >= MOST_PENDING) this.send()
-    return found
+    return any
   }
 
   /** Tells what was added, in the order of Redis: that of bytes. */

@@ -158,7 +158,7 @@ export class Tracker implements Reader {
       const k = keys.at[i]
       if (k >= argc) break
       const name = buf.toString('latin1', args[2 * k], args[2 * k + 1])
-      if (!this.state.bcast || this.prefixes.some((prefix) => name.startsWith(prefix))) names.push(name)
+      if (!this.state.bcast || this.place.broadcasts.wants(this, name)) names.push(name)
     }
     return names
   }

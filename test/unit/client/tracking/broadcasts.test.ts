@@ -119,3 +119,26 @@ test('of many prefixes of all lengths, those that a name begins with, as prefixe
   }
   expect(told()).toEqual(expected())
 })
+
+test('whose key it is costs the same with a thousand prefixes as with one', () => {
+  const broadcasts = new Broadcasts()
+  const [a, b] = [new Listener(), new Listener()]
+  for (let i = 0; i < 1000; i++) broadcasts.join(a.self, `${'p'.repeat(900)}${i}:`)
+  broadcasts.join(b.self, 'q')
+  const own = `${'p'.repeat(900)}7:x`
+  expect([own, own.slice(0, 901), 'q1'].map((name) => broadcasts.wants(a.self, name))).toEqual([true, false, false])
+  expect([own, 'q1'].map((name) => broadcasts.wants(b.self, name))).toEqual([false, true])
+  const time = (count: number) => {
+    const one = new Broadcasts()
+    for (let i = 0; i < count; i++) one.join(a.self, `${'p'.repeat(900)}${i}:`)
+    let best = Number.POSITIVE_INFINITY
+    for (let round = 0; round < 5; round++) {
+      const from = performance.now()
+      for (let i = 0; i < 200; i++) one.wants(a.self, `${'p'.repeat(910)}${i}`)
+      best = Math.min(best, performance.now() - from)
+    }
+    return best
+  }
+  time(10)
+  expect(time(1000)).toBeLessThan(20 * time(1) + 1)
+})
