@@ -12,7 +12,7 @@ export const tracking = z
     maxKeys: defaulted(
       count(1, 1_000_000_000),
       1_000_000,
-      'Most keys that are tracked in this process, each counted for each client that has read it; 100 to 150 bytes each. Beyond it, the tenant with most is told to drop those that it read first.',
+      'Most keys that are tracked in this process, each counted for each client that has read it, and each 64 bytes of its name as one more; 100 to 200 bytes each. Beyond it, the tenant with most is told to drop those that it read first.',
     ),
     maxStaleness: defaulted(
       duration,

@@ -1,5 +1,8 @@
 import type { Reader, Readers } from './reader.ts'
 
+/** Bytes of a name that count as one key more: a long name takes more room than all else that is known of it. */
+const PART = 64
+
 /**
  * Which clients of one tenant have read which keys since they were told of the last change: by the tenant's own names, whatever the
  * database, as in Redis. A name is one string for all who have read it (one character per byte): what tracks pays for that, nobody else.
@@ -10,6 +13,8 @@ import type { Reader, Readers } from './reader.ts'
 export class TrackedKeys {
   /** Clients times names. */
   pairs = 0
+  /** The same, and one for each PART bytes of each name: what counts for the budget. */
+  size = 0
   private readonly readers = new Map<string, Readers>()
   private readonly budget: TrackingBudget
   private readonly onEvicted: (name: string, readers: Readers) => void
@@ -25,22 +30,22 @@ export class TrackedKeys {
     budget.enter(this)
   }
 
-  get size(): number {
-    return this.readers.size
-  }
-
   add(name: string, reader: Reader): void {
     // Making room for the name before this one may have cut off the last reader.
     if (this.closed) return
     const before = this.readers.get(name)
-    if (before === undefined) this.readers.set(name, reader)
-    else if (before === reader) return
+    let size = 1
+    if (before === undefined) {
+      this.readers.set(name, reader)
+      size += partsOf(name)
+    } else if (before === reader) return
     else if (before instanceof Set) {
       if (before.has(reader)) return
       before.add(reader)
     } else this.readers.set(name, new Set([before, reader]))
     this.pairs++
-    this.budget.spend()
+    this.size += size
+    this.budget.spend(size)
   }
 
   has(name: string, reader: Reader): boolean {
@@ -53,7 +58,8 @@ export class TrackedKeys {
     const readers = this.readers.get(name)
     if (readers === undefined) return undefined
     this.readers.delete(name)
-    this.release(readers instanceof Set ? readers.size : 1)
+    const pairs = readers instanceof Set ? readers.size : 1
+    this.release(pairs, pairs + partsOf(name))
     return readers
   }
 
@@ -70,7 +76,7 @@ export class TrackedKeys {
   }
 
   clear(): void {
-    this.release(this.pairs)
+    this.release(this.pairs, this.size)
     this.readers.clear()
     this.oldest = this.readers.keys()
   }
@@ -82,17 +88,23 @@ export class TrackedKeys {
     this.budget.leave(this)
   }
 
-  private release(pairs: number): void {
+  private release(pairs: number, size: number): void {
     this.pairs -= pairs
-    this.budget.used -= pairs
+    this.size -= size
+    this.budget.used -= size
   }
+}
+
+/** How many keys more a name counts as, however many have read it: its bytes are there once. */
+function partsOf(name: string): number {
+  return Math.floor(name.length / PART)
 }
 
 /** Names for which the same table makes room, before the largest is looked for again. */
 const FROM_ONE = 1000
 
 /**
- * Clients times names in all tables of the process. Where there are too many, the table that has most forgets those that it has known
+ * Sizes of all tables of the process. Where there are too many, the table that has most forgets those that it has known
  * longest, and tells so: a tenant that reads everything pushes its own keys out, not those of others.
  */
 export class TrackingBudget {
@@ -116,9 +128,9 @@ export class TrackingBudget {
     if (this.largest === table) this.largest = undefined
   }
 
-  /** One more. */
-  spend(): void {
-    this.used++
+  /** So much more. */
+  spend(size: number): void {
+    this.used += size
     while (this.used > this.limit && this.evict()) {}
   }
 
@@ -127,7 +139,7 @@ export class TrackingBudget {
     if (this.largest === undefined || this.left === 0 || this.largest.size === 0) {
       this.left = FROM_ONE
       this.largest = undefined
-      for (const table of this.tables) if (table.pairs > (this.largest?.pairs ?? 0)) this.largest = table
+      for (const table of this.tables) if (table.size > (this.largest?.size ?? 0)) this.largest = table
     }
     this.left--
     this.largest?.evict()

@@ -102,3 +102,38 @@ test('a table that is closed while it makes room takes nothing more, and nobody 
   for (let i = 0; i < 100; i++) other.add(`k${i}`, one)
   expect([budget.used, other.pairs]).toEqual([10, 10])
 })
+
+test('long names take no more room than short ones: each 64 bytes of one count as a key more', () => {
+  const {
+    budget,
+    evicted: [evicted],
+    tables: [table],
+  } = tables(1000, 1)
+  const [a, b] = [somebody(), somebody()]
+  const name = (i: number) => `${i}`.padEnd(1008, 'x')
+  for (let i = 0; i < 100; i++) table.add(name(i), a)
+  // 1 + 15 each.
+  expect(table.pairs).toBe(62)
+  expect(budget.used).toBe(992)
+  expect(evicted).toHaveLength(38)
+  // Who reads it, too, shares its bytes.
+  table.add(name(99), b)
+  expect([table.pairs, budget.used]).toEqual([63, 993])
+  table.take(name(99))
+  expect([table.pairs, budget.used]).toEqual([61, 976])
+  table.add('x'.repeat(63), a)
+  expect(budget.used).toBe(977)
+  table.clear()
+  expect([table.pairs, table.size, budget.used]).toEqual([0, 0, 0])
+})
+
+test('of a name that takes more than there is, nothing is kept, and it is told', () => {
+  const {
+    budget,
+    evicted: [evicted],
+    tables: [table],
+  } = tables(5, 1)
+  table.add('x'.repeat(1000), somebody())
+  expect(evicted).toHaveLength(1)
+  expect([table.pairs, budget.used]).toEqual([0, 0])
+})
