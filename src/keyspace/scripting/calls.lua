@@ -266,6 +266,7 @@ x=function(s,a,m)
       rest(a,i+1,more%2==0 and i+more/2 or m)
       return
     elseif g and more>1 and w=='GROUP' then i=i+3
+    elseif g and more>0 and w=='CLAIM' then i=i+2
     elseif g and w=='NOACK' then i=i+1
     else rest(a,i+1,m) return end
   end
