@@ -149,6 +149,14 @@ describe('an entry', () => {
     expect(ours.length).toBe(LOGGED.length - 2)
   })
 
+  test('of a script shows its command as it was sent', async () => {
+    const client = await connect()
+    const words = ['eVaL', 'return KEYS[1]', '1', 'k', 'v']
+    for (let i = 0; i < 2; i++) await client.command(...words)
+    await slowly(client, [words])
+    expect((await entries(client)).map(({ args }) => args)[0]).toEqual(words)
+  })
+
   test('says when, how long, who, and what that one is called', async () => {
     const client = await connect()
     await client.command('CLIENT', 'SETNAME', 'worker-1')

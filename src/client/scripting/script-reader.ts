@@ -62,7 +62,7 @@ export class ScriptReader {
     const script = byText ? scripts.of(named, tenant, sha) : this.known(tenant, sha)
     if (byText) scripts.learn(tenant, sha, false)
     const rest = encodeRest(request, Number(view.integer(2)), keyPrefix(tenant, db), this.scopeOf(tenant, db))
-    return new ScriptRun(tenant, spec.name, sha, script, rest, request.argc - 1)
+    return new ScriptRun(tenant, view.text(0), sha, script, rest, request.argc - 1)
   }
 
   /** The error for a script, of a text of so many bytes, that is one too many whose text is not at hand; undefined: it may come. */

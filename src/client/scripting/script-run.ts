@@ -21,14 +21,18 @@ export class ScriptRun extends TenantRun {
   private readonly rest: Buffer
   /** How many arguments that is. */
   private readonly count: number
+  /** The command's name as its client wrote it. */
+  private readonly word: string
   /** Why it was not executed the last time. */
   failure: string | undefined = undefined
   /** The SHA by which it was sent; undefined: with its text. */
   sentAs: string | undefined = undefined
 
-  /** `command`: in lower case. `count`: arguments of `rest`. */
-  constructor(tenant: Tenant, command: string, sha: string, script: Script | undefined, rest: Buffer, count: number) {
+  /** `word`: the command's name as its client wrote it. `count`: arguments of `rest`. */
+  constructor(tenant: Tenant, word: string, sha: string, script: Script | undefined, rest: Buffer, count: number) {
     super(tenant)
+    const command = word.toLowerCase()
+    this.word = word
     this.byText = !command.startsWith('evalsha')
     this.sha = sha
     this.script = script
@@ -75,10 +79,11 @@ export class ScriptRun extends TenantRun {
     return originalError(line, { sha: sentAs ?? script.wrapped.sha, original: script.wrapped.original })
   }
 
-  said({ spec: { name } }: Exchange): Buffer {
-    const script = name.startsWith('evalsha') ? Buffer.from(this.sha, 'latin1') : (this.script as Script).text
+  said(): Buffer {
+    const { word } = this
+    const script = this.byText ? (this.script as Script).text : Buffer.from(this.sha, 'latin1')
     // The scope argument, which comes last, is not counted.
-    const head = `*${this.count + 1}\r\n$${name.length}\r\n${name}\r\n$${script.length}\r\n`
+    const head = `*${this.count + 1}\r\n$${word.length}\r\n${word}\r\n$${script.length}\r\n`
     return Buffer.concat([Buffer.from(head, 'latin1'), script, CRLF, this.rest])
   }
 }
