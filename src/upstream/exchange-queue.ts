@@ -77,9 +77,11 @@ export class ExchangeQueue {
     let end = 0
     let before: Exchange | undefined
     let x = begin
+    let waits = false
     while (x !== undefined && this.inFlight < limit) {
       if (x.as !== undefined) {
-        if (!this.runs.admits(x, now)) break
+        waits = !this.runs.admits(x, now)
+        if (waits) break
         this.runs.enter(x, now)
       }
       x.moveTo('sent')
@@ -112,7 +114,7 @@ export class ExchangeQueue {
       this.first = x
       if (x === undefined) this.last = undefined
     }
-    if (x !== undefined && !this.fair.empty) this.returnToFair()
+    if (waits && !this.fair.empty) this.returnToFair()
     return parts
   }
 
@@ -165,7 +167,7 @@ export class ExchangeQueue {
     this.length--
     this.sent--
     this.inFlight -= x.size
-    this.runs.leave(x)
+    if (x.as !== undefined) this.runs.leave()
     if (x.place === 'abandoned') this.abandoned--
   }
 

@@ -1,43 +1,47 @@
 import type { Exchange } from '../commands/exchange.ts'
 
-/** Milliseconds in which what runs as users of several tenants may be sent together: longer than most servers take to answer. */
-const TOGETHER = 10
+/** Milliseconds for which what runs as a tenant's user may be unanswered before it keeps that of others back: few servers take so long. */
+const MOMENT = 10
 
 /**
- * What runs as a tenant's user (scripts, functions) on one connection, sent and unanswered. A server reads what has come on a connection
+ * What runs as tenants' users (scripts, functions) on one connection, sent and unanswered. A server reads what has come on a connection
  * in one go, and sends none of the replies to that before all of it is done. So once one script is endless, nobody can tell whether it
- * is the oldest unanswered one or one behind that; SCRIPT KILL needs to. Therefore, when those of a tenant have been unanswered for
- * longer than a moment, nothing that runs as another's user is sent behind them. It would only wait in the socket.
+ * is the oldest unanswered one or one behind that; SCRIPT KILL needs to. Therefore, when the oldest has been unanswered for longer than
+ * a moment, nothing that runs as another's user is sent behind it. It would only wait in the socket.
  */
 export class TenantRuns {
-  /** The one that was sent last. Replies come in order, so while it is unanswered, there are some. */
-  private last: Exchange | undefined = undefined
-  /** Clock milliseconds: the first of them was sent. */
-  private since = 0
+  /** When they were sent, in clock milliseconds, oldest first, from `from` on: replies come in that order. */
+  private since: number[] = []
+  private from = 0
   /** Whose they all are; undefined: of several tenants. */
   private tenant: string | undefined = undefined
 
-  /** x may be sent now; else when something here has been answered. Runs as nobody's user in particular: always. */
+  /** x, which runs as a tenant's user, may be sent now; else when something here has been answered. */
   admits({ as }: Exchange, now: number): boolean {
-    return this.last === undefined || as === undefined || as.name === this.tenant || now - this.since < TOGETHER
+    const { from, since } = this
+    return from === since.length || as?.name === this.tenant || now - since[from] < MOMENT
   }
 
-  /** x, which was admitted and runs as a tenant's user, has been sent. */
-  enter(x: Exchange, now: number): void {
-    const name = x.as?.name
-    if (this.last === undefined) {
-      this.since = now
-      this.tenant = name
-    } else if (this.tenant !== name) this.tenant = undefined
-    this.last = x
+  /** x, which was admitted, has been sent. */
+  enter({ as }: Exchange, now: number): void {
+    if (this.from === this.since.length) {
+      this.clear()
+      this.tenant = as?.name
+    } else if (this.tenant !== as?.name) this.tenant = undefined
+    this.since.push(now)
   }
 
-  /** x is not here any more. */
-  leave(x: Exchange): void {
-    if (x === this.last) this.last = undefined
+  /** The oldest is not here any more. */
+  leave(): void {
+    if (this.from < this.since.length) this.from++
+    // What is past goes when it is most of it: each is moved once at most.
+    if (this.from < 64 || 2 * this.from < this.since.length) return
+    this.since = this.since.slice(this.from)
+    this.from = 0
   }
 
   clear(): void {
-    this.last = undefined
+    this.since = []
+    this.from = 0
   }
 }

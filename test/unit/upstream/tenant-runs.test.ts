@@ -69,6 +69,16 @@ test('scripts of several tenants go together, and then none until they are answe
   expect(gather(60).toString()).toBe('a2')
 })
 
+test('as long as each is answered within a moment, they go on, whosever they are', () => {
+  const { client, add, answer, gather } = shared(1_000_000)
+  const of = [client(1), client(2)]
+  for (let i = 0; i < 500; i++) {
+    add(of[i % 2], `s${i}`).as = as(`${i % 2}`)
+    expect(gather(i * 4).toString()).toBe(`s${i}`)
+    if (i > 0) expect(answer(1)).toBe(`s${i - 1}`)
+  }
+})
+
 test('what had its turn and was not sent keeps its place among its tenant’s', () => {
   const { queue, client, add, answer, gather } = shared(1000)
   const [a, b] = [client(1), client(2)]
