@@ -13,6 +13,7 @@ import { JOBS, OUTLIVING } from './jobs/index.ts'
 import type { JobCall, JobEnv } from './jobs/job.ts'
 import { Refused } from './jobs/refused.ts'
 import { Sweeps } from './jobs/sweeps.ts'
+import { UncheckedLibraries } from './jobs/unchecked-libraries.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Scripting } from './scripting/dispatcher.ts'
 
@@ -44,6 +45,7 @@ export class JobDispatcher {
       counts: this.counts,
       scripting,
       functions: new Map(),
+      unchecked: new UncheckedLibraries(env.log),
       gates: env.gates,
       log: env.log,
       underWay: (tenantIndex, but) => env.underWay(tenantIndex, but),

@@ -3,7 +3,7 @@ import { functionScope } from '../../keyspace/scripting/function-names.ts'
 import type { ReplyWriter } from '../../resp/reply-writer.ts'
 import { CallFailed } from '../../upstream/caller.ts'
 import { isReply } from '../scripting/tenant-at-server.ts'
-import type { Job, JobCall } from './job.ts'
+import type { Asker, Job, JobCall } from './job.ts'
 import { Refused } from './refused.ts'
 
 /** A library of a tenant's, as the upstream knows it. */
@@ -135,7 +135,7 @@ export const kill: Job = async (call) => {
 }
 
 /** The libraries whose names are `scope` and what matches the glob-style `pattern`, with their code if it is one library. */
-export async function libraries(call: JobCall, scope: string, pattern: string): Promise<readonly Library[]> {
+export async function libraries(call: Asker, scope: string, pattern: string): Promise<readonly Library[]> {
   const code = pattern === '' ? ['WITHCODE'] : []
   const found = itemsOf(await ask(call, 'LIST', 'LIBRARYNAME', scope + pattern, ...code)).map(pairsOf)
   return found
@@ -148,12 +148,19 @@ export async function libraries(call: JobCall, scope: string, pattern: string): 
 }
 
 /** The library of this name, as the upstream knows it. */
-export async function libraryOf(call: JobCall, scoped: string): Promise<Library | undefined> {
+export async function libraryOf(call: Asker, scoped: string): Promise<Library | undefined> {
   return (await libraries(call, scoped, ''))[0]
 }
 
+/** The library of this name has functions under names that are not the tenant's. */
+export async function isForeign(call: Asker, scoped: string): Promise<boolean> {
+  const { functions = [] } = (await libraryOf(call, scoped)) ?? {}
+  const scope = functionScope(call.tenant.name)
+  return functions.some((name) => !name.startsWith(scope))
+}
+
 /** Asks what changes nothing. */
-async function ask({ caller, tenant }: JobCall, ...args: readonly (Buffer | string)[]): Promise<unknown> {
+async function ask({ caller, tenant }: Asker, ...args: readonly (Buffer | string)[]): Promise<unknown> {
   try {
     return await caller.node.walls.callBuffer('FUNCTION', ...args)
   } catch (error) {

@@ -3,8 +3,8 @@ import { scopeLibrary } from '../../keyspace/scripting/function-library.ts'
 import { functionScope, withOwnNames } from '../../keyspace/scripting/function-names.ts'
 import { CallFailed } from '../../upstream/caller.ts'
 import { isReply } from '../scripting/tenant-at-server.ts'
-import { libraries, libraryOf } from './function-list.ts'
-import type { Job, JobCall } from './job.ts'
+import { isForeign, libraries, libraryOf } from './function-list.ts'
+import type { Asker, Job } from './job.ts'
 import { Refused } from './refused.ts'
 
 /*
@@ -14,10 +14,11 @@ import { Refused } from './refused.ts'
 
 /**
  * FUNCTION LOAD [REPLACE] code. A library that registers functions past the name that scopeLibrary() gives them is taken
- * back, and the one before it put in its place again. https://redis.io/docs/latest/commands/function-load/
+ * back, and the one before it put in its place again; what could not be looked at, since the connection was lost, is looked at
+ * later. https://redis.io/docs/latest/commands/function-load/
  */
 export const load: Job = async (call) => {
-  const { args, client, env, reply, tenant } = call
+  const { args, caller, client, env, reply, tenant } = call
   const options = args.slice(2, -1)
   const unknown = options.find((option) => !/^replace$/i.test(option.toString('latin1')))
   if (unknown !== undefined) {
@@ -33,16 +34,25 @@ export const load: Job = async (call) => {
     reply.error(library)
     return
   }
-  const before = options.length === 0 ? undefined : await libraryOf(call, library.scoped)
-  await change(call, 'LOAD', ...options, library.code)
-  const { functions = [] } = (await libraryOf(call, library.scoped)) ?? {}
-  if (functions.some((name) => !name.startsWith(scope))) {
-    if (before === undefined) await change(call, 'DELETE', library.scoped)
+  const { scoped } = library
+  if (env.unchecked.full) throw new CallFailed('UPSTREAMDOWN')
+  const before = options.length === 0 ? undefined : await libraryOf(call, scoped)
+  let loaded = false
+  try {
+    await change(call, 'LOAD', ...options, library.code)
+    loaded = true
+    if (!(await isForeign(call, scoped))) {
+      reply.bulk(library.name)
+      return
+    }
+    if (before === undefined) await change(call, 'DELETE', scoped)
     else await change(call, 'LOAD', 'REPLACE', before.code)
-    client.stats.error('FUNCTIONNAME')
-    throw new Refused(ERROR_BYTES.FUNCTIONNAME)
+  } catch (error) {
+    if (loaded || !(error instanceof Refused)) env.unchecked.add({ caller, tenant }, scoped)
+    throw error
   }
-  reply.bulk(library.name)
+  client.stats.error('FUNCTIONNAME')
+  throw new Refused(ERROR_BYTES.FUNCTIONNAME)
 }
 
 /** FUNCTION DELETE library */
@@ -76,7 +86,7 @@ export const flush: Job = async (call) => {
 }
 
 /** Runs FUNCTION … at the server of the day. Errors have the tenant's own names. */
-async function change({ caller, tenant }: JobCall, ...args: readonly (Buffer | string)[]): Promise<void> {
+export async function change({ caller, tenant }: Asker, ...args: readonly (Buffer | string)[]): Promise<void> {
   try {
     await caller.node.walls.call('FUNCTION', ...args)
   } catch (error) {

@@ -38,6 +38,17 @@ export interface FunctionCounts {
   readonly functions: number
 }
 
+/** For whom FUNCTION is asked, and where. */
+export type Asker = Pick<JobCall, 'caller' | 'tenant'>
+
+/** Libraries that were sent, and of which nobody has seen what they have registered. */
+interface Unchecked {
+  /** No more of them can be remembered. */
+  readonly full: boolean
+  /** `scoped`: the library, as the upstream knows it. */
+  add(asker: Asker, scoped: string): void
+}
+
 /** What all jobs of a process share. */
 export interface JobEnv {
   readonly specs: JobSpecs
@@ -47,6 +58,7 @@ export interface JobEnv {
   readonly scripting: JobScripting
   /** By tenant, as they were listed last: a server that is busy does not list them. As many as there are tenants. */
   readonly functions: Map<string, FunctionCounts>
+  readonly unchecked: Unchecked
   /** Requests of this tenant's other clients are on their way upstream, those that block left out. */
   underWay(tenantIndex: number, but: DispatchClient): boolean
   /** The tenant's client of this id in this process. */
