@@ -107,9 +107,9 @@ export const ERRORS = {
     cure: 'use a shorter pattern, or CACHE.FLUSH without one',
   },
   FUNCTIONNAME: {
-    reply: 'ERR Error registering functions: ERR redis.register_function has to be called by this name',
-    when: 'FUNCTION LOAD of a tenant whose names of functions are scoped: the library registers one by another name of redis.register_function, so that others would meet it; nothing was loaded',
-    cure: 'write redis.register_function (or server.register_function) in one word, and call that, not a copy of `redis`',
+    reply: 'ERR Error registering functions: ERR a function has a name that is not of this tenant',
+    when: 'FUNCTION LOAD of a tenant whose names of functions are scoped: the library has found a way, at this server, to register one under a name that others would meet; it was deleted, and what was there before is there again',
+    cure: 'call redis.register_function (or server.register_function); the library and the version of the server are worth a report',
   },
   JOBLIMIT: {
     reply: 'ERR the reply would be larger than the output buffer limit',

@@ -210,7 +210,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     where: 'FUNCTION',
-    what: 'With `functions: trusted`. LOAD takes Lua alone, up to `scripts.largest`, and wants `redis.register_function` spelled like that; the top level of a library has two local variables less, and an error about a wrong first argument may have other words. FLUSH deletes one library after the other. STATS shows a function that runs if it is the tenant’s own, and counts the libraries of the last time while the server is busy. KILL ends the tenant’s own alone, and says NOTBUSY while a script runs. HELP has the words of Redis 7.0. DUMP and RESTORE are not open.',
+    what: 'With `functions: trusted`. LOAD takes Lua alone, up to `scripts.largest`. The top level of a library has one local variable less, and one more for each of `server`, `_G`, `load`, `loadstring`, `getfenv` and `setfenv` that its text holds; `redis` is an upvalue of the functions that use it. While a library is loaded, `redis.log` does nothing, what `redis` lacks is nil, of the table that `redis.register_function` takes only `function_name`, `callback`, `flags` and `description`, in small letters, are looked at, a callback has to be written in Lua, and errors about its arguments may have other words. `getfenv` and `setfenv` are nil, where the server has them. FLUSH deletes one library after the other. STATS shows a function that runs if it is the tenant’s own, and counts the libraries of the last time while the server is busy. KILL ends the tenant’s own alone, and says NOTBUSY while a script runs. HELP has the words of Redis 7.0. DUMP and RESTORE are not open.',
   },
   {
     where: 'limits',

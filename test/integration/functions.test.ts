@@ -111,23 +111,6 @@ describe('names', () => {
       expect(await client.command('FCALL', 'who', 0)).toBe('$4\r\nacme\r\n')
     })
   })
-
-  it.each([
-    ['a copy of redis', "local r = redis r.register_function('sly', function() end)"],
-    ['brackets', "redis['register_function']('sly', function() end)"],
-    ['blanks', "redis . register_function('sly', function() end)"],
-    [
-      'another name beside a good one',
-      "redis.register_function('good', function() end) local r = redis r.register_function{function_name = 'keyward_beta__who', callback = function() end}",
-    ],
-  ])('are not got around by %s, and what was there stays', async (_, body) => {
-    const error = '-ERR Error registering functions: ERR redis.register_function has to be called by this name\r\n'
-    for (const code of [library(body), library(body, 'fresh')])
-      expect(await each(['acme'], 'FUNCTION', 'LOAD', 'REPLACE', code)).toEqual([error])
-    expect(await each(['acme', 'beta'], 'FCALL', 'who', 0)).toEqual(['$4\r\nacme\r\n', '-ERR Function not found\r\n'])
-    const raw = await redis.cli('FUNCTION', 'LIST')
-    expect(raw).not.toMatch(/sly|fresh|keyward_beta__who/)
-  })
 })
 
 describe('keys', () => {

@@ -30,11 +30,17 @@ export const list: Job = async (call) => {
     for (const [field, value] of library) {
       reply.bulk(field)
       if (field === 'library_name') reply.bulk(unscoped(value, scope))
-      else if (field === 'functions') writeFunctions(reply, itemsOf(value).map(pairsOf), scope)
+      else if (field === 'functions') writeFunctions(reply, ownOf(value, scope), scope)
       else if (field === 'library_code') reply.bulk(originalLibrary(value as Buffer) ?? (value as Buffer))
       else write(reply, value)
     }
   }
+}
+
+/** Of the functions of a library, those under the tenant's names: it has no others, unless the operator has loaded it. */
+function ownOf(functions: unknown, scope: string): readonly Pairs[] {
+  const all = itemsOf(functions).map(pairsOf)
+  return all.filter((each) => textOf(each.get('name')).startsWith(scope))
 }
 
 function writeFunctions(reply: ReplyWriter, functions: readonly Pairs[], scope: string): void {

@@ -13,9 +13,9 @@ import { Refused } from './refused.ts'
  */
 
 /**
- * FUNCTION LOAD [REPLACE] code. A library that registers functions past the name that scopeLibrary() gives them is taken
- * back, and the one before it put in its place again; what could not be looked at, since the connection was lost, is looked at
- * later. https://redis.io/docs/latest/commands/function-load/
+ * FUNCTION LOAD [REPLACE] code. scopeLibrary() lets a library register under the tenant's names alone. Should it find a way around that
+ * at some server, it is taken back, and the one before it put in its place again; what could not be looked at, since
+ * the connection was lost, is looked at later. https://redis.io/docs/latest/commands/function-load/
  */
 export const load: Job = async (call) => {
   const { args, caller, client, env, reply, tenant } = call
@@ -29,7 +29,8 @@ export const load: Job = async (call) => {
   if (code.length > env.scripting.limits.largest)
     throw new Refused(env.scripting.refusal(client, 'function|load', 'the library is longer than scripts.largest'))
   const scope = functionScope(tenant.name)
-  const library = scopeLibrary(code, scope)
+  const valkey = Number.parseInt(caller.node.facts.info.get('valkey_version') ?? '0', 10)
+  const library = scopeLibrary(code, scope, valkey)
   if (typeof library === 'string') {
     reply.error(library)
     return
