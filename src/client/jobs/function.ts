@@ -49,8 +49,10 @@ export const load: Job = async (call) => {
     if (before === undefined) await change(call, 'DELETE', scoped)
     else await change(call, 'LOAD', 'REPLACE', before.code)
   } catch (error) {
-    if (loaded || !(error instanceof Refused)) env.unchecked.add({ caller, tenant }, scoped)
-    throw error
+    if (!loaded && error instanceof Refused) throw error
+    env.unchecked.add({ caller, tenant }, scoped)
+    // Whatever became of the look at it, the library was sent.
+    throw loaded ? new CallFailed('OUTCOMEUNKNOWN') : error
   }
   client.stats.error('FUNCTIONNAME')
   throw new Refused(ERROR_BYTES.FUNCTIONNAME)

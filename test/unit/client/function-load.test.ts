@@ -89,8 +89,8 @@ describe('a library with names of another tenant', () => {
 
   it.each([
     ['nobody knows whether it was loaded', [lost()], 'OUTCOMEUNKNOWN'],
-    ['the look at it is lost', [undefined, lost()], 'UPSTREAMDOWN'],
-    ['the look at it finds the server busy', [undefined, said('BUSY Redis is busy')], '-BUSY Redis is busy'],
+    ['the look at it is lost', [undefined, lost()], 'OUTCOMEUNKNOWN'],
+    ['the look at it finds the server busy', [undefined, said('BUSY Redis is busy')], 'OUTCOMEUNKNOWN'],
     ['it cannot be deleted', [undefined, undefined, lost()], 'OUTCOMEUNKNOWN'],
   ])('is deleted once the server answers, when %s', async (_, failures, told) => {
     const server = new Server()
@@ -116,10 +116,17 @@ describe('a library with names of another tenant', () => {
     server.registers = OWN
     expect(await server.call()).toBe('$3\r\nlib\r\n')
     server.failures.push(undefined, lost())
-    expect(await server.call()).toBe('UPSTREAMDOWN')
+    expect(await server.call()).toBe('OUTCOMEUNKNOWN')
     await vi.advanceTimersByTimeAsync(10_000)
     expect(server.asked.some((each) => each.startsWith('DELETE'))).toBe(false)
     expect(server.asked.filter((each) => each.startsWith('LIST'))).toHaveLength(4)
+  })
+
+  it('is told as not loaded when what was there before cannot be asked for', async () => {
+    const server = new Server()
+    server.failures.push(lost())
+    expect(await server.call('REPLACE')).toBe('UPSTREAMDOWN')
+    expect(server.asked).toHaveLength(1)
   })
 
   it('is not looked for when the server has refused it', async () => {
