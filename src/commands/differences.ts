@@ -164,7 +164,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     where: 'scripts',
     commands: 'eval eval_ro evalsha evalsha_ro',
-    what: 'Commands that see the whole keyspace or the server are refused (`ERR This Redis command is not allowed from script`, or as unknown): SCAN, KEYS, RANDOMKEY, DBSIZE, FLUSHDB, FLUSHALL, SWAPDB, INFO, COMMAND and the like; so are SORT and SORT_RO with GET, or with BY and a pattern, in the words of Redis’ ACL. `redis.acl_check_cmd` answers no for what is refused.',
+    what: 'Commands that see the whole keyspace or the server are refused (`ERR This Redis command is not allowed from script`, or as unknown): SCAN, KEYS, RANDOMKEY, DBSIZE, FLUSHDB, FLUSHALL, SWAPDB, INFO, COMMAND and the like; WAIT and WAITAOF, which newer versions answer at once; commands of modules, those of vector sets (V…) included; so are SORT and SORT_RO with GET, or with BY and a pattern, in the words of Redis’ ACL. `redis.acl_check_cmd` answers no for what is refused.',
   },
   {
     where: 'scripts',
@@ -174,12 +174,12 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     where: 'scripts',
     commands: 'eval eval_ro evalsha evalsha_ro',
-    what: 'At most 199 local variables at the top level, and 59 upvalues in a function that uses `redis`: one less, and one more for each of `_G`, `load`, `loadstring`, `collectgarbage`, `getmetatable`, and, where the prologue has to take their place, `cjson`, `error`, `pcall`, `xpcall`, `coroutine` and `math` that the script names. Lua’s messages call them local. Assigning to such a name succeeds, and holds for that run. `pairs(redis)` and `pairs(_G)` may find nothing.',
+    what: 'At most 199 local variables at the top level, and 59 upvalues in a function that uses `redis`: one less, and one more for each of `_G`, `load`, `loadstring`, `collectgarbage`, `getmetatable`, and, where the prologue has to take their place, `cjson`, `error`, `pcall`, `xpcall`, `coroutine` and `math` that the script names. Lua’s messages call them local. Assigning to such a name, or to `redis`, succeeds, and holds for that run. `pairs`, `next` and `rawget` of `redis` and `_G` may find nothing, and `getmetatable` of them answers false. `getfenv`, `setfenv` and `newproxy`, and `server` where there is none, may be named: calling or indexing them is the error, without a line (`user_script:1:`) where it was called by `return`.',
   },
   {
     where: 'scripts',
     commands: 'eval eval_ro evalsha evalsha_ro',
-    what: 'The line at the end of an error (`on @user_script:<line>`) is 0, or that of the caller, when `redis.call` or `error` was called by `return` under a name of the script’s own, or another function of `redis`, or one without parentheses; it is 1 when a script wrote to a field of `redis` or `_G`. `redis.call` of a command that has keys, without any argument, or of a number, is answered `Lua redis lib command arguments must be strings or integers`. Levels of `error` over 2 may count a function of the prologue’s.',
+    what: 'The line at the end of an error (`on @user_script:<line>`) is 0, or that of the caller, when `redis.call` or `error` was called by `return` under a name of the script’s own, or another function of `redis`, or one without parentheses; it is 1 when a script wrote to a field of `redis` or `_G`. `redis.call` of a command that has keys, without any argument, or of a number, is answered `Lua redis lib command arguments must be strings or integers`; of nil alone, as if there were no argument. A subcommand that there is not is `Unknown Redis command`, also in front of Valkey 9, which names it. XREAD and XREADGROUP where the value of an option is the word STREAMS (`COUNT STREAMS`) say that a key may not be accessed. Levels of `error` over 2 may count a function of the prologue’s.',
   },
   {
     where: 'scripts',
