@@ -129,6 +129,10 @@ export const DIFFERENCES: readonly Difference[] = [
     what: 'Names that begin with `keyward:` are Keyward’s own: a tenant without a prefix gets NOPERM.',
   },
   {
+    where: 'HELLO',
+    what: '`modules` is empty, also where the upstream has some; `id` is the connection’s to this process.',
+  },
+  {
     where: 'AUTH, HELLO',
     what: 'As another tenant, they end all subscriptions of the connection, without a message.',
   },
@@ -201,6 +205,10 @@ export const DIFFERENCES: readonly Difference[] = [
     what: 'About the tenant’s own texts. After a FLUSH through another Keyward, one that has used a script lately goes on knowing it. EVAL makes its script known when it is read, between MULTI and EXEC when it is queued, also one that does not compile, until its error is there. NOSCRIPT has the words of Redis, also in front of Valkey.',
   },
   {
+    where: 'SCRIPT KILL',
+    what: 'Ends a script of the tenant’s own alone, if it is known to be the one that runs (SECURITY.md), and says NOTBUSY otherwise. Within a second the server has to call the script slow (`busy-reply-threshold`); until then it is answered UPSTREAMDOWN, and does nothing.',
+  },
+  {
     where: 'SORT, SORT_RO',
     what: 'With BY and a pattern, or GET, refused inside MULTI and behind WATCH for tenants that use scripts, in the words of Redis’ ACL.',
   },
@@ -211,6 +219,11 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     where: 'FUNCTION',
     what: 'With `functions: trusted`. LOAD takes Lua alone, up to `scripts.largest`. The top level of a library has one local variable less, and one more for each of `server`, `_G`, `load`, `loadstring`, `getfenv` and `setfenv` that its text holds; `redis` is an upvalue of the functions that use it. While a library is loaded, `redis.log` does nothing, what `redis` lacks is nil, of the table that `redis.register_function` takes only `function_name`, `callback`, `flags` and `description`, in small letters, are looked at, a callback has to be written in Lua, and errors about its arguments may have other words. `getfenv` and `setfenv` are nil, where the server has them. FLUSH deletes one library after the other. STATS shows a function that runs if it is the tenant’s own, and counts the libraries of the last time while the server is busy. KILL ends the tenant’s own alone, and says NOTBUSY while a script runs. HELP has the words of Redis 7.0. DUMP and RESTORE are not open.',
+  },
+  {
+    where: 'unknown commands',
+    commands: '',
+    what: 'Without arguments, their error ends in `, with args beginning with: `, as up to Redis 8.0 and in Valkey, where newer ones leave it out.',
   },
   {
     where: 'limits',

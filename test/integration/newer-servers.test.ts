@@ -132,6 +132,15 @@ describe.skipIf(recent.length === 0).each(recent)('on $kind $version', (server: 
   }, 60_000)
   afterAll(stop)
 
+  test('HELLO says which server it is, as it does itself', async () => {
+    const client = await keyward.connect({ password: 'acme' })
+    const [own, its] = await Promise.all([client.command('HELLO', '2'), bare.command('HELLO', '2')])
+    const named = (reply: string) => reply.split('\r\n').slice(1, 9)
+    expect(named(own)).toEqual(named(its))
+    expect(named(own)[3]).toBe(server.kind)
+    client.destroy()
+  })
+
   test('COMMAND tells of those that it has, and of no others', async () => {
     const client = await keyward.connect({ password: 'acme' })
     const own = await client.command('COMMAND', 'LIST')

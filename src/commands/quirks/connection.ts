@@ -109,11 +109,12 @@ function hello(call: LocalCall): void {
     return
   }
   speak(call, protocol)
+  const valkey = upstream.info.get('valkey_version')
   reply.map(7)
   reply.bulk('server')
-  reply.bulk('redis')
+  reply.bulk(valkey === undefined ? 'redis' : 'valkey')
   reply.bulk('version')
-  reply.bulk(upstream.redisVersion)
+  reply.bulk(valkey ?? upstream.redisVersion)
   reply.bulk('proto')
   reply.integer(protocol)
   reply.bulk('id')
