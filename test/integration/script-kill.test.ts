@@ -32,7 +32,7 @@ beforeEach(async () => {
   beta = await keyward.connect({ password: 'beta' })
   killers = { acme: await keyward.connect({ password: 'acme' }), beta: await keyward.connect({ password: 'beta' }) }
   // The server knows both, so that each is sent as soon as it is said.
-  for (const client of [acme, beta]) for (let i = 0; i < 2; i++) await client.command('EVAL', QUICK, 0)
+  for (const client of [acme, beta]) for (let i = 0; i < 5; i++) await client.command('EVAL', QUICK, 0)
 })
 
 afterEach(async () => {
@@ -115,5 +115,42 @@ describe('an endless script', () => {
     over = true
     await flood
     three.destroy()
+  })
+})
+
+describe('an endless script whose connection is given up', () => {
+  let impatient: Keyward
+
+  beforeAll(async () => {
+    impatient = await startKeyward(configFor(redis, {}, { lanes: 1, timeouts: { request: '200ms' } }))
+  })
+  afterAll(() => impatient?.stop())
+
+  it.each(['alone', 'in a transaction'])('can be killed by its tenant, and by nobody else: %s', async (how) => {
+    const clients = {
+      acme: await impatient.connect({ password: 'acme' }),
+      beta: await impatient.connect({ password: 'beta' }),
+    }
+    const three = await impatient.connect({ password: 'acme' })
+    await three.command('HELLO', 3)
+    for (const client of [three, ...Object.values(clients)]) {
+      expect(await eventually(async () => /^:/.test(await client.command('EVAL', QUICK, 0)))).toBe(true)
+    }
+    const transaction = Buffer.concat([request('MULTI'), request('EVAL', LOOP, 0), request('EXEC')])
+    clients.beta.send(how === 'alone' ? request('EVAL', LOOP, 0) : transaction)
+    await clients.beta.replies(how === 'alone' ? 1 : 3)
+    expect(await eventually(busy)).toBe(true)
+    // Longer than a connection may be silent.
+    await pause(1500)
+    let over = false
+    const flood = (async () => {
+      for (; !over; await pause(0)) await three.command('EVAL', QUICK, 0)
+    })()
+    for (let i = 0; i < 20; i++) expect(await clients.acme.command('SCRIPT', 'KILL')).not.toBe('+OK\r\n')
+    expect(await busy()).toBe(true)
+    over = true
+    await flood
+    expect(await eventually(async () => (await clients.beta.command('SCRIPT', 'KILL')) === '+OK\r\n')).toBe(true)
+    for (const client of [three, ...Object.values(clients)]) client.destroy()
   })
 })

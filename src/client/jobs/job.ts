@@ -22,8 +22,8 @@ export interface JobScripting {
   readonly usage: { note(tenant: Tenant): void }
   /** Something of the tenant may be running at this server, though no reply to it is waited for. */
   mayRunOn(tenant: Tenant, node: Node): boolean
-  /** The same of tenants other than this one. */
-  othersMayRunOn(tenant: Tenant, node: Node): boolean
+  /** Since when, in clock milliseconds, the same is so of others; Infinity: it is not. */
+  othersMayRunOn(tenant: Tenant, node: Node): number
   /** The reply to a command that may not be run, for this reason. */
   refusal(client: DispatchClient, command: string, reason: string): Buffer
   /** overRate: the error for a script that is one too many whose text is not at hand; undefined: it may come. */

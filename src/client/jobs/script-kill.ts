@@ -3,8 +3,7 @@ import type { Tenant } from '../../session/tenant.ts'
 import { CallFailed } from '../../upstream/caller.ts'
 import type { Node } from '../../upstream/node.ts'
 import { isReply } from '../scripting/tenant-at-server.ts'
-import { TenantRun } from '../scripting/tenant-run.ts'
-import type { Member } from '../transaction.ts'
+import { whoseLua } from '../scripting/whose-lua.ts'
 import type { Job } from './job.ts'
 import { Refused } from './refused.ts'
 
@@ -28,8 +27,10 @@ export const kill: Job = async ({ caller, env, reply, tenant }) => {
   }
   if (!free) {
     const silent = await silentRuns(node)
-    // Those whose connection is gone are not among them: then it must be known that there is nobody else's.
-    const own = silent.length > 0 || (scripting.mayRunOn(tenant, node) && !scripting.othersMayRunOn(tenant, node))
+    // Those whose connection is gone are not among them. If there may be such, one of the tenant's own must have been sent before.
+    const others = scripting.othersMayRunOn(tenant, node)
+    const lost = scripting.mayRunOn(tenant, node) && others === Number.POSITIVE_INFINITY
+    const own = silent.length > 0 ? silent.some(({ since }) => since <= others) : lost
     if (!own || silent.some((x) => isOthers(x, tenant))) throw new Refused(NOT_BUSY)
   }
   try {
@@ -56,7 +57,7 @@ async function silentRuns(node: Node): Promise<readonly Exchange[]> {
 /** Sent and unanswered, with Lua of a tenant. */
 function* runsAt(node: Node): Iterable<Exchange> {
   for (const { queue } of node.connections()) {
-    for (let x = queue.next; x !== undefined; x = x.next) if (isUnanswered(x) && tenantsOf(x).length > 0) yield x
+    for (let x = queue.next; x !== undefined; x = x.next) if (isUnanswered(x) && whoseLua(x).length > 0) yield x
   }
 }
 
@@ -65,18 +66,11 @@ function isUnanswered({ place }: Exchange): boolean {
 }
 
 function isOf(x: Exchange, { name }: Tenant): boolean {
-  return tenantsOf(x).some((owner) => owner.name === name)
+  return whoseLua(x).some((owner) => owner.name === name)
 }
 
 function isOthers(x: Exchange, { name }: Tenant): boolean {
-  return tenantsOf(x).some((owner) => owner.name !== name)
-}
-
-/** Whose Lua runs when x is executed, or when what its EXEC does is. */
-function tenantsOf({ note }: Exchange): readonly Tenant[] {
-  if (note instanceof TenantRun) return [note.tenant]
-  if (!(note instanceof Map)) return []
-  return [...note.values()].flatMap((member: Member) => (member.kind === 'script' ? [member.run.tenant] : []))
+  return whoseLua(x).some((owner) => owner.name !== name)
 }
 
 /** The server answers when it knows: at once, or when a script has run for so long that it calls it slow. */

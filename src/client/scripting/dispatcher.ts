@@ -17,8 +17,9 @@ import { ScriptReader, UNKNOWN_SCRIPT, wrongMember } from './script-reader.ts'
 import { runOf, ScriptRun } from './script-run.ts'
 import { type Script, type ScriptLimits, Scripts } from './scripts.ts'
 import { ScriptStore } from './store.ts'
-import { MOST_ATTEMPTS, TenantRun } from './tenant-run.ts'
+import { MOST_ATTEMPTS, type TenantRun } from './tenant-run.ts'
 import { ScriptUsage } from './usage.ts'
+import { whoseLua } from './whose-lua.ts'
 import { WrongRun } from './wrong-run.ts'
 
 /**
@@ -33,8 +34,8 @@ export class Scripting {
   readonly env: ClientEnv
   private readonly outgoing: Outgoing
   readonly usage: ScriptUsage
-  /** By tenant: the run_id of the server where a script of it was last seen running. Until another one is answered there. */
-  private readonly astray = new Map<string, string>()
+  /** By tenant: the run_id of the server where a script of it may be running, and since when (clock). Until another one is answered there. */
+  private readonly astray = new Map<string, { readonly runId: string; readonly since: number }>()
   private prepared = 0
   private notRunYet = 0
 
@@ -187,18 +188,25 @@ export class Scripting {
 
   /** Nobody waits for x any more, which may be running on. */
   abandoned({ node }: DispatchClient, x: Exchange): void {
-    if (x.note instanceof TenantRun && node !== undefined) this.astray.set(x.note.tenant.name, node.runId)
+    if (node === undefined) return
+    const { runId } = node
+    for (const { name } of whoseLua(x)) {
+      if (this.astray.get(name)?.runId !== runId) this.astray.set(name, { runId, since: this.env.clock.now })
+    }
   }
 
   /** Something of the tenant may be running at this server, though no reply to it is waited for. */
   mayRunOn({ name }: Tenant, { runId }: Node): boolean {
-    return this.astray.get(name) === runId
+    return this.astray.get(name)?.runId === runId
   }
 
-  /** The same of tenants other than this one. */
-  othersMayRunOn({ name }: Tenant, { runId }: Node): boolean {
-    for (const [tenant, at] of this.astray) if (tenant !== name && at === runId) return true
-    return false
+  /** Since when, in clock milliseconds, the same is so of others; Infinity: it is not. */
+  othersMayRunOn({ name }: Tenant, { runId }: Node): number {
+    let first = Number.POSITIVE_INFINITY
+    for (const [tenant, at] of this.astray) {
+      if (tenant !== name && at.runId === runId) first = Math.min(first, at.since)
+    }
+    return first
   }
 
   /** x was held, perhaps for a server that is another one now: it goes with its text, unless this one has it. */
