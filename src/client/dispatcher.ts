@@ -102,6 +102,11 @@ export class Dispatcher {
         return
       }
     }
+    if (client.transaction?.settling !== undefined && spec.route === 'script' && !client.quiet) {
+      // Whether it may be a member is not known yet.
+      client.stall(buf.subarray(start, end))
+      return
+    }
     client.tracker?.next(spec, client.transaction?.multi === true)
     client.stats.requests[env.families[spec.index]]++
     client.session.lastCommand = spec.name

@@ -43,6 +43,8 @@ export class Transaction {
   watching = false
   /** It runs as its tenant's own user of the upstream. */
   walled = false
+  /** Its MULTI or WATCH, while it is found out as whom it runs. */
+  settling: Exchange | undefined = undefined
   /** A member was refused here: EXEC must abort, which the upstream does not know. */
   dirty = false
   /** The connection is gone, and with it what was watched and queued. */
@@ -80,6 +82,13 @@ export class Transaction {
     this.meters = undefined
     this.db = undefined
     this.answersOwn = false
+  }
+
+  /** It is known as whom x runs; what it opened may be over, and the next one read. */
+  settled(x: Exchange, walled: boolean): void {
+    if (this.settling !== x) return
+    this.settling = undefined
+    this.walled = walled
   }
 
   /** One more member was sent; `member` says what its element needs, if anything. */
@@ -145,6 +154,7 @@ export class Transaction {
     this.dirty = false
     this.lost = false
     this.walled = false
+    this.settling = undefined
     this.db = undefined
     this.members = undefined
     this.seen = undefined

@@ -4,6 +4,7 @@ import { encodeReply } from '../../resp/reply-decoder.ts'
 import { ERROR } from '../../resp/type-bytes.ts'
 import type { Reply } from '../../resp/types.ts'
 import type { Caller } from '../../upstream/caller.ts'
+import type { Walls } from '../../upstream/walls/walls.ts'
 import { Refused } from '../jobs/refused.ts'
 
 /**
@@ -12,6 +13,7 @@ import { Refused } from '../jobs/refused.ts'
  *
  *     keyward:script:<tenant>:<sha>   the text
  *     keyward:scripts:<tenant>        sorted set of the SHAs, by the time at which they were stored
+ *     keyward:script:<tenant>:used    that it has ever run a script, stored or not
  *
  * No tenant has a prefix that reaches these. Limit: `scripts.perTenant` texts of a tenant; the oldest go first.
  */
@@ -45,9 +47,17 @@ export class ScriptStore {
     return Number((await this.call(caller, 'exists', [keyOf(tenant, sha)])).text) === 1
   }
 
-  /** Has the tenant any? */
+  /** Has the tenant any, or has it ever run one? */
   async any(caller: Caller, tenant: string): Promise<boolean> {
-    return Number((await this.call(caller, 'exists', [indexOf(tenant)])).text) === 1
+    return Number((await this.call(caller, 'exists', [indexOf(tenant), markOf(tenant)])).text) > 0
+  }
+
+  /**
+   * The tenant has run a script. Not by a lane: a server that is a replica by purpose, where scripts that read may run, would
+   * be suspected for its READONLY.
+   */
+  async mark(walls: Walls, tenant: string): Promise<void> {
+    await walls.call('SET', markOf(tenant), '1')
   }
 
   /** `most`: how many texts the tenant may have. */
@@ -106,6 +116,10 @@ const PAGE = 500
 
 function keyOf(tenant: string, sha: string): string {
   return `keyward:script:${tenant}:${sha}`
+}
+
+function markOf(tenant: string): string {
+  return `keyward:script:${tenant}:used`
 }
 
 function indexOf(tenant: string): string {
