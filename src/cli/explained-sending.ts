@@ -56,15 +56,21 @@ export function explainJob(spec: CommandSpec, view: ArgView, tenant: Tenant, pre
       }
     case 'script|flush':
       return {
-        sent: words('UNLINK', `keyward:script:${tenant.name}:<sha>`),
-        after: 'for each of the tenant; what the server has compiled stays',
+        sent: words(
+          'EVAL',
+          "<Keyward's own script>",
+          '1',
+          `keyward:scripts:${tenant.name}`,
+          `keyward:script:${tenant.name}:`,
+        ),
+        after: 'which drops the texts of the tenant, some hundred at a time; what the server has compiled stays',
       }
     case 'script|kill':
       return { sent: words('SCRIPT', 'KILL'), after: 'if the scripts under way are all of this tenant; else NOTBUSY' }
     case 'script|load':
       return {
         sent: words('SCRIPT', 'LOAD', '<the script behind the prologue>'),
-        after: `and SET keyward:script:${tenant.name}:<sha> <the script>`,
+        after: `and EVAL of a script of Keyward's own, which sets keyward:script:${tenant.name}:<sha> to the script`,
       }
     default:
       if (spec.open === 'function') return explainFunctions(spec, view, tenant)

@@ -35,7 +35,7 @@ export class Caller extends OwnClient {
   onFollowerFailed: (() => void) | undefined = undefined
   private readonly nodeOf: () => Node | undefined
   private last: Node
-  private readonly receivedAt: number | undefined
+  readonly receivedAt: number | undefined
 
   /**
    * `nodeOf`: the tenant's node; a reload may put another in its place, or none. `receivedAt`: clock time of the request that

@@ -11,6 +11,9 @@ const RECONNECT = { first: 50, most: 2000 } as const
 /** Milliseconds between two looks whether writes may go on. */
 const LOOK = 10
 
+/** Nothing of the call was sent: it may be made again. */
+export class NotSent extends Error {}
+
 /** The server of the day: a Node. */
 export interface OperatorHost {
   readonly options: UpstreamOptions
@@ -43,6 +46,8 @@ export class OperatorConnection {
   private readonly scripts: Readonly<Record<string, string>>
   private readonly backoff = new Backoff(RECONNECT.first, RECONNECT.most)
   private line: Line | undefined = undefined
+  /** Of the host, when the last connection was given up. */
+  private epoch = -1
   /** Why there is no connection. */
   private why = 'not connected'
   /** Not to be tried again before this time (performance.now()). */
@@ -57,8 +62,8 @@ export class OperatorConnection {
   }
 
   /**
-   * Runs the script of this name. Rejects with the server's own words, or when it cannot be reached or does not answer
-   * within a second: then the script may or may not have run.
+   * Runs the script of this name. Rejects with the server's own words, with NotSent when it cannot be reached, or when it does not
+   * answer within a second: then the script may or may not have run.
    */
   run(name: string, keys: readonly Buffer[], args: readonly string[]): Promise<unknown> {
     return this.use((redis) => (redis as unknown as Record<string, Script>)[name](keys.length, ...keys, ...args))
@@ -74,13 +79,22 @@ export class OperatorConnection {
     return this.use((redis) => redis.callBuffer(command, ...args))
   }
 
-  private async use(ask: (redis: Redis) => Promise<unknown>): Promise<unknown> {
+  /**
+   * The same for a client's request, which gives the server `patience` milliseconds for its reply: what takes that long, behind
+   * somebody's slow script, is not sent again.
+   */
+  callPatiently(patience: number, command: string, ...args: readonly (Buffer | string)[]): Promise<unknown> {
+    return this.use((redis) => redis.call(command, ...args), patience)
+  }
+
+  private async use(ask: (redis: Redis) => Promise<unknown>, patience?: number): Promise<unknown> {
     const deadline = performance.now() + PATIENCE
-    await this.decided(deadline)
-    const line = this.current()
-    await this.inTime(line, line.ready, deadline)
+    const line = await this.connected(deadline)
     try {
-      const reply = await this.inTime(line, ask(line.redis), deadline)
+      const asked = ask(line.redis)
+      const reply = await (patience === undefined
+        ? this.inTime(line, asked, deadline)
+        : this.inTime(line, asked, performance.now() + patience, patience))
       this.backoff.reset()
       return reply
     } catch (error) {
@@ -118,7 +132,8 @@ export class OperatorConnection {
       this.leave(line, 'the primary moved')
       this.notBefore = 0
     }
-    if (performance.now() < this.notBefore) throw new Error(this.why)
+    // Of another server nothing is known that would be a reason to wait.
+    if (host.epoch === this.epoch && performance.now() < this.notBefore) throw new Error(this.why)
     return this.open(where)
   }
 
@@ -161,17 +176,31 @@ export class OperatorConnection {
     return this.line
   }
 
+  /** Rejects with NotSent. */
+  private async connected(deadline: number): Promise<Line> {
+    try {
+      await this.decided(deadline)
+      const line = this.current()
+      await this.inTime(line, line.ready, deadline)
+      if (line.redis.status !== 'ready') throw new Error(this.why)
+      return line
+    } catch (error) {
+      throw new NotSent((error as Error).message)
+    }
+  }
+
   /** Closes a connection. What is under way on it fails. */
   private leave(line: Line, why: string): void {
     if (this.line !== line) return
     this.line = undefined
     this.why = why
+    this.epoch = line.epoch
     this.notBefore = performance.now() + this.backoff.next()
     line.redis.disconnect()
   }
 
-  /** What comes of `reply`, unless the deadline or stop() comes first. */
-  private inTime<T>(line: Line, reply: Promise<T>, deadline: number): Promise<T> {
+  /** What comes of `reply`, unless the deadline (performance.now()) or stop() comes first. */
+  private inTime<T>(line: Line, reply: Promise<T>, deadline: number, patience = PATIENCE): Promise<T> {
     return new Promise((resolve, reject) => {
       const finish = () => {
         clearTimeout(timer)
@@ -185,7 +214,7 @@ export class OperatorConnection {
         // Timers run before sockets are read: after a stall of our own, the reply may have been waiting for us.
         setImmediate(() => {
           if (!this.waiting.has(end)) return
-          const why = `no reply within ${PATIENCE} ms`
+          const why = `no reply within ${patience} ms`
           // A server that is stopped would collect calls, and execute them all when nobody wants them any more.
           this.leave(line, why)
           end(new Error(why))
@@ -197,7 +226,10 @@ export class OperatorConnection {
           finish()
           resolve(value)
         },
-        (error: Error) => end(isReply(error) ? error : new Error(this.why)),
+        (error: Error) => {
+          if (isReply(error)) end(error)
+          else end(UNWRITTEN.test(error.message) ? new NotSent(this.why) : new Error(this.why))
+        },
       )
     })
   }
@@ -207,6 +239,9 @@ type Script = (keys: number, ...rest: readonly (Buffer | string)[]) => Promise<u
 
 /** Of the server itself, or, before Redis 7, of one of Keyward's own scripts; not of what a compiler quotes. */
 const CANNOT_NOW = /^(ERR Error running script .*-)?(READONLY|MASTERDOWN|LOADING) /
+
+/** ioredis' words for what it has not written. */
+const UNWRITTEN = /^Stream isn't writeable/
 
 const STOPPED = 'the connection was closed'
 

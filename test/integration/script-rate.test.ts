@@ -30,6 +30,8 @@ const REFUSED = /^-RATELIMITED scripts\.newPerMinute: 20\/m; retry after [1-9]\d
 
 it('refuses new scripts beyond scripts.newPerMinute, and nothing else', async () => {
   const cached = async () => Number((await redis.info('memory')).get('number_of_cached_scripts'))
+  // The server has Keyward's own script then, which keeps texts.
+  await beta.command('SCRIPT', 'LOAD', `return 'of beta'`)
   const before = await cached()
   for (let i = 0; i < MOST - 1; i++) expect(await acme.command('EVAL', `return ${i}`, 0)).toBe(`:${i}\r\n`)
   const loaded = (await acme.command('SCRIPT', 'LOAD', `return 'loaded'`)).split('\r\n')[1]

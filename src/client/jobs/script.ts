@@ -1,6 +1,7 @@
-import { originalError } from '../../keyspace/scripting/wrap-script.ts'
+import { originalError, type ScriptForm } from '../../keyspace/scripting/wrap-script.ts'
 import { CallFailed } from '../../upstream/caller.ts'
-import { shaOf } from '../scripting/scripts.ts'
+import { asOperator } from '../scripting/as-operator.ts'
+import { type Script, shaOf } from '../scripting/scripts.ts'
 import { isReply } from '../scripting/tenant-at-server.ts'
 import type { Job, JobCall } from './job.ts'
 import { Refused } from './refused.ts'
@@ -9,7 +10,7 @@ import { Refused } from './refused.ts'
 export const load: Job = async (call) => {
   const { caller, env, reply, tenant } = call
   const { scripting } = env
-  const { largest, perTenant } = scripting.limits
+  const { largest } = scripting.limits
   const text = call.args[2]
   if (text.length > largest) throw refusal(call, 'the script is longer than scripts.largest')
   scripting.usage.note(tenant)
@@ -19,17 +20,37 @@ export const load: Job = async (call) => {
   const overRate = scripting.reader.overRate(call.client, 'script|load', sha, text.length)
   if (overRate !== undefined) throw new Refused(Buffer.from(`-${overRate}\r\n`))
   const script = scripting.scripts.of(text, tenant, sha)
-  const form = scripting.scripts.formFor(caller.node, script)
+  let form: ScriptForm = script.wrapped
   try {
-    await walls.call('SCRIPT', 'LOAD', form.text)
+    // Twice is as good as once: nobody sees it before the text is kept.
+    await asOperator(caller, true, (walls) => {
+      form = scripting.scripts.formFor(caller.node, script)
+      return walls.call('SCRIPT', 'LOAD', form.text)
+    })
   } catch (error) {
-    if (!isReply(error)) throw new CallFailed('UPSTREAMDOWN')
-    throw new Refused(originalError(Buffer.from(`-${error.message}\r\n`), { sha: form.sha, original: sha }))
+    if (!isReply(error)) throw error
+    throw new Refused(originalError(Buffer.from(`-${error.message}
+`), { sha: form.sha, original: sha }))
   }
   scripting.scripts.hasLoaded(caller.node, script, form)
-  await scripting.store.put(caller, tenant.name, script.sha, script.text, perTenant)
-  scripting.scripts.learn(tenant, script.sha, true)
+  await keep(call, script)
   reply.bulk(script.sha)
+}
+
+/** Puts it into the tenant's store. */
+async function keep({ caller, env, tenant }: JobCall, { sha, text }: Script): Promise<void> {
+  const { limits, scripts, store } = env.scripting
+  const isNew = scripts.knows(tenant, sha) === undefined
+  const known = scripts.learn(tenant, sha, false)
+  try {
+    await store.put(caller, tenant.name, sha, text, limits.perTenant)
+  } catch (error) {
+    if (isNew && scripts.knows(tenant, sha) === known && !known.stored && known.uses === 0)
+      scripts.forget(tenant.name, sha)
+    throw error
+  }
+  // SCRIPT FLUSH may have come meanwhile, in front or behind: whether the text is there then, the store knows.
+  if (scripts.knows(tenant, sha) === known) known.stored = true
 }
 
 /** SCRIPT EXISTS */

@@ -6,6 +6,8 @@ import type { Reply } from '../../resp/types.ts'
 import type { Caller } from '../../upstream/caller.ts'
 import type { Walls } from '../../upstream/walls/walls.ts'
 import { Refused } from '../jobs/refused.ts'
+import { asOperator } from './as-operator.ts'
+import { isReply } from './tenant-at-server.ts'
 
 /**
  * Texts of a tenant's scripts in its upstream, so that what was loaded through one process runs through another, after a
@@ -18,23 +20,11 @@ import { Refused } from '../jobs/refused.ts'
  * No tenant has a prefix that reaches these. Limit: `scripts.perTenant` texts of a tenant; the oldest go first.
  */
 export class ScriptStore {
-  private readonly specs: Readonly<
-    Record<'get' | 'set' | 'exists' | 'unlink' | 'zadd' | 'zpopmin' | 'zcard' | 'zrange' | 'zrem', CommandSpec>
-  >
+  private readonly specs: Readonly<Record<'get' | 'exists', CommandSpec>>
 
   constructor(table: CommandTable) {
     const spec = (name: string) => table.byName(name) as CommandSpec
-    this.specs = {
-      get: spec('get'),
-      set: spec('set'),
-      exists: spec('exists'),
-      unlink: spec('unlink'),
-      zadd: spec('zadd'),
-      zpopmin: spec('zpopmin'),
-      zcard: spec('zcard'),
-      zrange: spec('zrange'),
-      zrem: spec('zrem'),
-    }
+    this.specs = { get: spec('get'), exists: spec('exists') }
   }
 
   /** undefined: there is none. */
@@ -62,42 +52,33 @@ export class ScriptStore {
 
   /** `most`: how many texts the tenant may have. */
   async put(caller: Caller, tenant: string, sha: string, text: Buffer, most: number): Promise<void> {
-    await this.call(caller, 'set', [keyOf(tenant, sha), text])
-    await this.call(caller, 'zadd', [indexOf(tenant), `${Date.now()}`, sha])
-    const count = Number((await this.call(caller, 'zcard', [indexOf(tenant)])).text)
-    if (count > most) await this.drop(caller, tenant, count - most)
+    await this.change(caller, PUT, [keyOf(tenant, sha), indexOf(tenant)], [sha, text, `${most}`, keyOf(tenant, '')])
   }
 
   /** Drops one. */
   async remove(caller: Caller, tenant: string, sha: string): Promise<void> {
-    await this.call(caller, 'unlink', [keyOf(tenant, sha)])
-    await this.call(caller, 'zrem', [indexOf(tenant), sha])
+    await this.change(caller, REMOVE, [keyOf(tenant, sha), indexOf(tenant)], [sha])
   }
 
-  /** Drops so many of the oldest. */
-  private async drop(caller: Caller, tenant: string, count: number): Promise<void> {
-    const oldest = await this.call(caller, 'zpopmin', [indexOf(tenant), `${count}`])
-    const shas = (oldest.items ?? []).filter((_, i) => i % 2 === 0).map(({ text }) => String(text))
-    if (shas.length > 0)
-      await this.call(
-        caller,
-        'unlink',
-        shas.map((sha) => keyOf(tenant, sha)),
-      )
-  }
-
-  /** Drops all. */
+  /** Drops all, page by page. */
   async flush(caller: Caller, tenant: string): Promise<void> {
-    for (;;) {
-      const page = await this.call(caller, 'zrange', [indexOf(tenant), '0', `${PAGE - 1}`])
-      const shas = (page.items ?? []).map(({ text }) => String(text))
-      if (shas.length === 0) return
-      await this.call(
-        caller,
-        'unlink',
-        shas.map((sha) => keyOf(tenant, sha)),
+    while ((await this.change(caller, FLUSH, [indexOf(tenant)], [keyOf(tenant, '')])) === PAGE);
+  }
+
+  /** Runs Lua of Keyward's own, which lanes may not. */
+  private async change(
+    caller: Caller,
+    lua: string,
+    keys: readonly string[],
+    args: readonly (Buffer | string)[],
+  ): Promise<unknown> {
+    try {
+      return await asOperator(caller, false, (walls) =>
+        walls.callPatiently('EVAL', lua, `${keys.length}`, ...keys, ...args),
       )
-      await this.call(caller, 'zpopmin', [indexOf(tenant), `${shas.length}`])
+    } catch (error) {
+      if (!isReply(error)) throw error
+      throw new Refused(Buffer.from(`-${error.message}\r\n`))
     }
   }
 
@@ -112,7 +93,42 @@ export class ScriptStore {
   }
 }
 
+/** Texts that are dropped at a time. */
 const PAGE = 500
+
+/*
+ * Texts and index are changed together or not at all: else one of two that come at the same time leaves a text that no flush
+ * finds, or an index of what is not there. An error of SET (OOM) is passed on in Redis' own words.
+ */
+
+/** KEYS: text, index. ARGV: SHA, text, how many there may be, what is in front of a SHA. By the server's clock, which all share. */
+const PUT = `
+local set = redis.pcall('SET', KEYS[1], ARGV[2])
+if set.err then return set end
+local now = redis.call('TIME')
+redis.call('ZADD', KEYS[2], now[1] .. string.format('%06d', now[2]), ARGV[1])
+local over = redis.call('ZCARD', KEYS[2]) - ARGV[3]
+if over > 0 then
+  for _, sha in ipairs(redis.call('ZRANGE', KEYS[2], 0, math.min(over, ${PAGE}) - 1)) do
+    redis.call('UNLINK', ARGV[4] .. sha)
+    redis.call('ZREM', KEYS[2], sha)
+  end
+end
+return 1`
+
+/** KEYS: text, index. ARGV: SHA. */
+const REMOVE = `
+redis.call('UNLINK', KEYS[1])
+return redis.call('ZREM', KEYS[2], ARGV[1])`
+
+/** KEYS: index. ARGV: what is in front of a SHA. How many it dropped. */
+const FLUSH = `
+local shas = redis.call('ZRANGE', KEYS[1], 0, ${PAGE - 1})
+for _, sha in ipairs(shas) do
+  redis.call('UNLINK', ARGV[1] .. sha)
+  redis.call('ZREM', KEYS[1], sha)
+end
+return #shas`
 
 function keyOf(tenant: string, sha: string): string {
   return `keyward:script:${tenant}:${sha}`

@@ -226,6 +226,11 @@ export class Walls {
     return this.operator.call(command, ...args)
   }
 
+  /** The same of a client's request: the reply may take as long as any other (`timeouts.request`). */
+  callPatiently(command: string, ...args: readonly (Buffer | string)[]): Promise<unknown> {
+    return this.operator.callPatiently(this.host.options.timeouts.request, command, ...args)
+  }
+
   /** The same, with Buffers in its reply in place of strings. */
   callBuffer(command: string, ...args: readonly (Buffer | string)[]): Promise<unknown> {
     return this.operator.callBuffer(command, ...args)
