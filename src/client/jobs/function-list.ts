@@ -1,7 +1,7 @@
 import { originalLibrary } from '../../keyspace/scripting/function-library.ts'
 import { functionScope } from '../../keyspace/scripting/function-names.ts'
 import type { ReplyWriter } from '../../resp/reply-writer.ts'
-import { CallFailed } from '../../upstream/caller.ts'
+import { asOperator } from '../scripting/as-operator.ts'
 import { isReply } from '../scripting/tenant-at-server.ts'
 import type { Asker, Job, JobCall } from './job.ts'
 import { Refused } from './refused.ts'
@@ -165,12 +165,13 @@ export async function isForeign(call: Asker, scoped: string): Promise<boolean> {
   return functions.some((name) => !name.startsWith(scope))
 }
 
-/** Asks what changes nothing. */
+/** Asks what changes nothing in the libraries. */
 async function ask({ caller, tenant }: Asker, ...args: readonly (Buffer | string)[]): Promise<unknown> {
   try {
-    return await caller.node.walls.callBuffer('FUNCTION', ...args)
+    // Sent again, KILL could end another function than the one that was meant.
+    return await asOperator(caller, args[0] !== 'KILL', (walls) => walls.callBuffer('FUNCTION', ...args))
   } catch (error) {
-    if (!isReply(error)) throw new CallFailed('UPSTREAMDOWN')
+    if (!isReply(error)) throw error
     const text = error.message.replaceAll(functionScope(tenant.name), '')
     throw new Refused(Buffer.from(`-${text}\r\n`))
   }

@@ -2,6 +2,7 @@ import { ERROR_BYTES } from '../../errors.ts'
 import { scopeLibrary } from '../../keyspace/scripting/function-library.ts'
 import { functionScope, withOwnNames } from '../../keyspace/scripting/function-names.ts'
 import { CallFailed } from '../../upstream/caller.ts'
+import { asOperator } from '../scripting/as-operator.ts'
 import { isReply } from '../scripting/tenant-at-server.ts'
 import { isForeign, libraries, libraryOf } from './function-list.ts'
 import type { Asker, Job } from './job.ts'
@@ -91,9 +92,9 @@ export const flush: Job = async (call) => {
 /** Runs FUNCTION … at the server of the day. Errors have the tenant's own names. */
 export async function change({ caller, tenant }: Asker, ...args: readonly (Buffer | string)[]): Promise<void> {
   try {
-    await caller.node.walls.call('FUNCTION', ...args)
+    await asOperator(caller, false, (walls) => walls.callPatiently('FUNCTION', ...args))
   } catch (error) {
-    if (!isReply(error)) throw new CallFailed('OUTCOMEUNKNOWN')
+    if (!isReply(error)) throw error
     if (/^(READONLY|LOADING|MASTERDOWN) /.test(error.message)) throw new CallFailed('UPSTREAMDOWN')
     throw new Refused(withOwnNames(Buffer.from(`-${error.message}\r\n`), functionScope(tenant.name)))
   }

@@ -31,8 +31,11 @@ export const JOBS: Readonly<Record<string, Job>> = {
   'script|load': load,
 }
 
-/** They go on when their client leaves: half of it would be worse than all of it. */
-export const OUTLIVING: ReadonlySet<string> = new Set(['flushdb', 'flushall'])
+/**
+ * They go on when their client leaves: half of it would be worse than all of it. Of FUNCTION LOAD, a library that has names which are
+ * not its tenant's would stay.
+ */
+export const OUTLIVING: ReadonlySet<string> = new Set(['flushdb', 'flushall', 'function|load'])
 
 /** Jobs also for the tenant with the empty prefix: what they are about is Keyward's own. The others it asks its upstream. */
 export const FOR_EVERYBODY: ReadonlySet<string> = new Set([

@@ -1,5 +1,4 @@
 import { originalError, type ScriptForm } from '../../keyspace/scripting/wrap-script.ts'
-import { CallFailed } from '../../upstream/caller.ts'
 import { asOperator } from '../scripting/as-operator.ts'
 import { type Script, shaOf } from '../scripting/scripts.ts'
 import { isReply } from '../scripting/tenant-at-server.ts'
@@ -29,8 +28,13 @@ export const load: Job = async (call) => {
     })
   } catch (error) {
     if (!isReply(error)) throw error
-    throw new Refused(originalError(Buffer.from(`-${error.message}
-`), { sha: form.sha, original: sha }))
+    throw new Refused(
+      originalError(
+        Buffer.from(`-${error.message}
+`),
+        { sha: form.sha, original: sha },
+      ),
+    )
   }
   scripting.scripts.hasLoaded(caller.node, script, form)
   await keep(call, script)

@@ -1,3 +1,4 @@
+import { Caller } from '../../upstream/caller.ts'
 import { change } from './function.ts'
 import { isForeign } from './function-list.ts'
 import type { Asker, JobLog } from './job.ts'
@@ -33,7 +34,10 @@ export class UncheckedLibraries {
     const key = `${asker.caller.node.name} ${scoped}`
     const known = this.left.has(key)
     this.left.set(key, LOOKS)
-    if (!known) void this.check(key, asker, scoped)
+    if (known) return
+    // Its own, as the client may leave, and without the time of a request: it asks again itself.
+    const caller = new Caller(() => asker.caller.node, asker.caller.tenantIndex)
+    void this.check(key, { caller, tenant: asker.tenant }, scoped)
   }
 
   /** Ends when all looks are done, or the upstream is no more. */
