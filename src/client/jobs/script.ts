@@ -1,5 +1,6 @@
 import { originalError, type ScriptForm } from '../../keyspace/scripting/wrap-script.ts'
 import { asOperator } from '../scripting/as-operator.ts'
+import { compileError } from '../scripting/compile-error.ts'
 import { type Script, shaOf } from '../scripting/scripts.ts'
 import { isReply } from '../scripting/tenant-at-server.ts'
 import type { Job, JobCall } from './job.ts'
@@ -28,13 +29,8 @@ export const load: Job = async (call) => {
     })
   } catch (error) {
     if (!isReply(error)) throw error
-    throw new Refused(
-      originalError(
-        Buffer.from(`-${error.message}
-`),
-        { sha: form.sha, original: sha },
-      ),
-    )
+    const line = await compileError(caller.node.walls, form.text, error.message)
+    throw new Refused(originalError(line, { sha: form.sha, original: sha }))
   }
   scripting.scripts.hasLoaded(caller.node, script, form)
   await keep(call, script)
