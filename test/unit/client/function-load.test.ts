@@ -39,7 +39,7 @@ class Server {
   }
 
   call(...options: string[]): Promise<string> {
-    const walls = { call: this.answer, callBuffer: this.answer }
+    const walls = { call: this.answer, callBuffer: this.answer, callPatiently: this.answer }
     const server = this
     const node = {
       name: 'main',

@@ -15,7 +15,7 @@ const tenant = { name: 'acme', ttl: [], trustedScripts: new Set() } as unknown a
 async function loaded(meanwhile: (scripts: Scripts) => void): Promise<{ scripts: Scripts; failed: boolean }> {
   const scripts = new Scripts(buildTable(), () => LIMITS)
   const walls = { refused: false, call: async () => SHA }
-  const node = { walls, runId: 'a' }
+  const node = { walls, runId: 'a', facts: { dropsLoaded: false } }
   const scripting = {
     scripts,
     limits: LIMITS,
