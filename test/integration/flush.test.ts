@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { parseConfig } from '../../src/config/load.ts'
+import { FaultProxy } from '../helpers/fault-proxy.ts'
 import { configFor, type Keyward, startKeyward } from '../helpers/keyward.ts'
 import { eventually, places } from '../helpers/places.ts'
 import { RawClient, request } from '../helpers/raw-client.ts'
@@ -67,6 +68,20 @@ test('a flush that is broken off after keys were deleted does not say that nothi
   expect(String(await client.reply())).toMatch(/^-OUTCOMEUNKNOWN /)
   expect(keyward.log.some(({ msg }) => msg.startsWith('flush: broken off'))).toBe(true)
   client.destroy()
+})
+
+test('a flush whose first deletion was executed, and not confirmed, does not say that nothing was sent', async () => {
+  const proxy = await FaultProxy.start({ port: redis.port })
+  keyward = await startKeyward(configFor(redis, {}, { url: proxy.url, lanes: 1, hold: { time: '600ms' } }))
+  await populate('acme:', 5)
+  const client = await keyward.connect({ password: 'acme' })
+  expect(await client.command('PING')).toBe('+PONG\r\n')
+  proxy.unlisten()
+  proxy.cutFrom('UNLINK', 'reply', 0)
+  expect(await client.command('FLUSHDB')).toMatch(/^-OUTCOMEUNKNOWN /)
+  expect(await countOf('acme:*')).toBe(0)
+  client.destroy()
+  proxy.reset()
 })
 
 test('a flush whose tenant and upstream are gone after a reload ends without a fault', async () => {

@@ -65,6 +65,7 @@ async function sweep(call: JobCall, prefix: Buffer, databases: number | undefine
   const begun = performance.now()
   let saidAt = begun
   let deleted = 0
+  let unsure = false
   for (let attempt = 1; ; attempt++) {
     try {
       for await (const page of walk(ground, env.specs.scan, rawPattern(prefix, ALL))) {
@@ -78,9 +79,10 @@ async function sweep(call: JobCall, prefix: Buffer, databases: number | undefine
       break
     } catch (error) {
       if (!(error instanceof CallFailed)) throw error
-      // Whether those of the last batch were deleted is not known, but the next sweep will find out.
+      // Whether those of the last batch were deleted is not known, but the next sweep will find out, if there is one.
+      unsure ||= error.code === 'OUTCOMEUNKNOWN'
       if (error.code !== 'UPSTREAMDOWN' && attempt < MOST_ATTEMPTS) continue
-      if (deleted === 0 && error.code !== 'OUTCOMEUNKNOWN') throw error
+      if (deleted === 0 && !unsure) throw error
       env.log.warn({ tenant: tenant.name, deleted, code: error.code }, 'flush: broken off, some keys are left')
       throw new CallFailed('OUTCOMEUNKNOWN')
     }

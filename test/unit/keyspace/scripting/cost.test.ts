@@ -6,12 +6,13 @@ import { TABLE, tenantWith, World } from './world.ts'
 
 /*
  * What a prologue costs, as Redis itself counts the time in EVALSHA: 4 µs more for a script, 0.4 µs for a call of it. The least of
- * many short measurements counts, taken in turns, since others use the machine, too. The test fails where it is far over that.
+ * many short measurements counts, taken in turns, since others use the machine, too. The figures are the benchmark's; here it fails when a
+ * prologue has become another kind of thing: a table that is built for each script, a pattern that is searched for each call.
  */
 
 const QUICK = (process.env.KEYWARD_TIER ?? 'default') === 'default'
 const ROUNDS = QUICK ? 6 : 30
-const SLACK = 3
+const SLACK = 10
 
 let world: World
 beforeAll(async () => {
