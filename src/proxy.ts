@@ -72,7 +72,7 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
   private readonly policies: Policies
   private readonly chains: Chains
   readonly operations = new Operator(this)
-  private readonly pool: UpstreamSet
+  private readonly upstreamSet: UpstreamSet
   private readonly doors = new Doors((socket, door) => this.accept(socket, door))
   private readonly statsOf = new Map<string, Stats>()
   private readonly indices = new Map<string, number>()
@@ -102,15 +102,15 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
       fault: this.fault,
       reviewed: (name: string, offers: Offers | undefined) => isReviewed(this.table, name, offers),
     }
-    this.pool = new UpstreamSet(nodeEnv, this.policies.cache)
+    this.upstreamSet = new UpstreamSet(nodeEnv, this.policies.cache)
     this.chains = new Chains(this.policies.order, policyEnv)
     this.chains.renew(config.tenants.values())
     this.keepSlowLogs()
-    for (const options of config.upstreams.values()) this.pool.add(options)
+    for (const options of config.upstreams.values()) this.upstreamSet.add(options)
   }
 
   get upstreams(): ReadonlyMap<string, Upstream> {
-    return this.pool.byName
+    return this.upstreamSet.byName
   }
 
   get scriptLimits() {
@@ -137,8 +137,8 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
   /** Listens, and begins to connect upstream without waiting for it. Rejects when an address cannot be had. */
   async start(): Promise<void> {
     await this.doors.open(this.config.listeners, this.config.tenants.values())
-    this.pool.start()
-    this.pool.serve(this.config.tenants.values())
+    this.upstreamSet.start()
+    this.upstreamSet.serve(this.config.tenants.values())
   }
 
   get bound(): readonly Bound[] {
@@ -257,7 +257,7 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
   /** Why this process should or should not get traffic. */
   ready(): { ready: boolean; reason: string } {
     if (this.draining) return { ready: false, reason: 'draining' }
-    const reason = this.pool.unready(this.clock.now)
+    const reason = this.upstreamSet.unready(this.clock.now)
     if (reason !== undefined) return { ready: false, reason }
     return { ready: true, reason: 'ready' }
   }
@@ -280,7 +280,7 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
     this.memory.limit = config.memory
     this.tracking.renew(config.tracking)
     this.keepSlowLogs()
-    const replaced = this.pool.replace(before, config)
+    const replaced = this.upstreamSet.replace(before, config)
     for (const { name, upstream } of before.tenants.values()) {
       if (config.tenants.has(name)) continue
       this.dispatcher.scripting.scripts.forget(name)
@@ -289,11 +289,11 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
       this.upstreams.get(upstream)?.primary.walls.remove(name)
     }
     this.chains.renew(config.tenants.values())
-    this.pool.serve(config.tenants.values())
+    this.upstreamSet.serve(config.tenants.values())
     this.doors.renew(config.listeners, config.tenants.values())
     for (const [client, door] of [...this.clients]) client.reconfigure(config.tenants, door.authenticator)
     // Last: what the old nodes give up goes where the clients belong now.
-    this.pool.retire(replaced)
+    this.upstreamSet.retire(replaced)
     this.log.info({ generation: this.generation }, 'configuration replaced')
   }
 
@@ -329,7 +329,7 @@ export class Proxy implements ClientEnv, TenantServerHost, TrackingEnv {
     this.tracking.stop()
     this.policies.limits.stop()
     this.policies.cache.stop()
-    this.pool.stop()
+    this.upstreamSet.stop()
   }
 }
 
